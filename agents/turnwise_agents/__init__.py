@@ -1,0 +1,1 @@
+"""Reference trainers that assign credit turn by turn."""

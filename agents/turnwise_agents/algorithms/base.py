@@ -1,0 +1,204 @@
+"""The hooks of an algorithm: all that the trainer knows.
+
+The trainer calls, per iteration: `plan` (wave by wave until it returns []), `shape`, `select`,
+`assign_credit`, `loss` (per micro-batch), `observe`. An algorithm overrides what it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from torch import Tensor
+
+from turnwise_agents.types import Credit, Group, RolloutSpec, Segment
+
+if TYPE_CHECKING:
+    from turnwise_agents.learners.base import Learner
+    from turnwise_agents.scorer import Scorer
+
+Metrics = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What an algorithm needs; checked before the first rollout.
+
+    Attributes:
+        env: info keys that must not be None ("reference", "evidence", "admissible_actions").
+        outputs: what `Learner.forward` must return besides logprobs ("entropy", "values").
+        models: names of further models whose logprobs the loss reads ("ref").
+        whole: the unit that must not be cut across micro-batches.
+    """
+
+    env: frozenset[str] = frozenset()
+    outputs: frozenset[str] = frozenset()
+    models: frozenset[str] = frozenset()
+    whole: Literal["segment", "group"] = "segment"
+
+
+@dataclass
+class Outputs:
+    """What `Learner.forward` returns for a list of segments, padded to [B, L].
+
+    Position t holds the value *of token t* (its log-probability given all tokens before it), so it
+    aligns with `Segment.loss_mask`; position 0 is 0.
+
+    Attributes:
+        logprobs: [B, L] of the tokens, with gradient.
+        entropy: [B, L] of the distribution that predicted the token, where asked for.
+        values: [B, L] value head at the position that *predicts* the token, where asked for.
+        models: name -> [B, L] logprobs of further models.
+    """
+
+    logprobs: Tensor
+    entropy: Tensor | None = None
+    values: Tensor | None = None
+    models: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Norms:
+    """Counts over the whole minibatch (all ranks), taken before it is cut into micro-batches."""
+
+    tokens: int
+    segments: int
+    trajectories: int
+    groups: int
+
+
+@dataclass
+class Batch:
+    """A micro-batch, padded to [B, L] on the learner's device.
+
+    Attributes:
+        segments: the records, in row order.
+        loss_mask: [B, L] bool.
+        advantages, old_logprobs, sampler_logprobs: [B, L], 0 outside the mask.
+        turn_indices: [B, L] int, -1 outside completions.
+        norms: counts of the whole minibatch; the loss is a SUM divided by one of them.
+    """
+
+    segments: list[Segment]
+    loss_mask: Tensor
+    advantages: Tensor
+    old_logprobs: Tensor
+    sampler_logprobs: Tensor
+    turn_indices: Tensor
+    norms: Norms
+
+
+class TaskPool(Protocol):
+    """The task sets of the run with their sampling statistics."""
+
+    iteration: int
+
+    def draw(self, count: int) -> list[tuple[str, str]]:
+        """Returns `count` (env_id, task_id) pairs for this iteration, by a keyed random stream."""
+        ...
+
+    def lookup(self, env_id: str, task_id: str) -> Mapping[str, float]:
+        """Returns the statistics of a task: "visits", "mean_return", "success_rate"."""
+        ...
+
+    def update(self, groups: list[Group]) -> None:
+        """Adds finished groups to the statistics."""
+        ...
+
+
+class TextGenerator(Protocol):
+    """Text generation by the policy itself, for reflection and proposals."""
+
+    def __call__(self, prompts: list[str], max_new_tokens: int = 256) -> list[str]: ...
+
+
+@dataclass
+class Services:
+    """What `shape` and `observe` may use besides the records.
+
+    Attributes:
+        scorer: teacher-forced log-probabilities and values.
+        learner: the learner, for algorithms that train further models.
+        generate: text generation by the policy.
+        judge: grades text for unverifiable tasks; None where the run has none.
+        iteration: number of the current iteration.
+        seed: the run's seed.
+    """
+
+    scorer: Scorer
+    learner: Learner
+    generate: TextGenerator
+    judge: Any = None
+    iteration: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlgorithmConfig:
+    """Fields every algorithm shares."""
+
+    group_size: int = 8
+    """Episodes per task."""
+    groups_per_iteration: int = 16
+    """Tasks per iteration."""
+
+
+class Algorithm:
+    """Base of all algorithms: plans fixed groups, trains on all of them.
+
+    Subclasses override `assign_credit` and `loss`, and any other hook they need.
+    """
+
+    Config: ClassVar[type[AlgorithmConfig]] = AlgorithmConfig
+    needs: ClassVar[Needs] = Needs()
+
+    def __init__(self, config: Any = None) -> None:
+        self.config = config if config is not None else self.Config()
+
+    def setup(self, learner: Learner) -> None:
+        """Adds heads and further models, before the first rollout."""
+
+    def plan(self, pool: TaskPool, finished: list[Group]) -> list[RolloutSpec]:
+        """Returns the next wave of rollouts; called again with all that came back, until []."""
+        if finished:
+            return []
+        tasks = pool.draw(self.config.groups_per_iteration)
+        return [
+            RolloutSpec(
+                env_id=env_id,
+                task_id=task_id,
+                group_id=f"{pool.iteration}.{i}",
+                count=self.config.group_size,
+            )
+            for i, (env_id, task_id) in enumerate(tasks)
+        ]
+
+    def shape(self, groups: list[Group], services: Services) -> None:
+        """Writes named reward channels into the turns."""
+
+    def select(self, groups: list[Group]) -> list[Group]:
+        """Returns the groups to train on: drops, substitutes, replays, down-samples."""
+        return [g for g in groups if g.purpose == "train"]
+
+    def assign_credit(self, groups: list[Group]) -> list[Credit]:
+        """Returns the credit of every valid trajectory of the iteration, from scalar records."""
+        raise NotImplementedError
+
+    def loss(self, outputs: Outputs, batch: Batch) -> tuple[Tensor, Metrics]:
+        """Returns the SUM over the micro-batch divided by one of `batch.norms`, and metrics.
+
+        Metrics are sums divided the same way, so that they add up over micro-batches.
+        """
+        raise NotImplementedError
+
+    def observe(self, groups: list[Group], services: Services) -> Metrics:
+        """Runs after the update; trains populations, trackers, reward models."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns everything persistent, as JSON data or tensors."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Reverses `state_dict`."""

@@ -1,0 +1,165 @@
+"""Tasks and task sets: enumerable, content-addressed, materialised lazily."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from turnwise_envs.errors import UnknownTaskError
+
+
+def content_id(value: Any) -> str:
+    """Returns the 16-digit content hash of JSON data, equal in every process."""
+    body = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.blake2b(body.encode(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One start state and goal.
+
+    Attributes:
+        id: content hash (loaded), or hash of generator version, options and seed (generated).
+        split: the split it belongs to.
+        index: position in its `TaskSet`.
+        kind: the task type that metrics are reported by ("heat", "pick_two", ...).
+        payload: what the world needs to build it; a seed or a file's path.
+    """
+
+    id: str
+    split: str
+    index: int
+    kind: str
+    payload: Any = None
+
+
+class TaskSet(ABC):
+    """The tasks of one split. Subclasses say how task `index` looks and how many there are."""
+
+    def __init__(self, split: str) -> None:
+        self.split = split
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of tasks; raises TypeError for the unbounded stream."""
+
+    @abstractmethod
+    def task(self, index: int) -> Task:
+        """Returns task `index` in [0, len)."""
+
+    @property
+    def finite(self) -> bool:
+        """Whether the set can be enumerated."""
+        return True
+
+    def __getitem__(self, index: int) -> Task:
+        if index < 0 or (self.finite and index >= len(self)):
+            size = f"[0, {len(self)})" if self.finite else "[0, 2**63)"
+            raise UnknownTaskError(
+                f"task_index must be in {size} for split {self.split!r}, got {index}."
+            )
+        return self.task(index)
+
+    def __iter__(self) -> Iterator[Task]:
+        return (self.task(i) for i in range(len(self)))
+
+    def draw(self, rng: np.random.Generator) -> Task:
+        """Returns a uniformly drawn task."""
+        return self.task(int(rng.integers(len(self) if self.finite else 2**63 - 1)))
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """All task ids, in order."""
+        return tuple(task.id for task in self)
+
+    @cached_property
+    def _index_of(self) -> dict[str, int]:
+        return {task_id: i for i, task_id in enumerate(self.ids)}
+
+    def lookup(self, task_id: str) -> Task:
+        """Returns the task with this id.
+
+        Raises:
+            UnknownTaskError: If the split has no such task.
+        """
+        index = self._index_of.get(task_id)
+        if index is None:
+            raise UnknownTaskError(
+                f"task_id {task_id!r} is not in split {self.split!r}. "
+                "List the ids with turnwise_envs.tasks(env_id, split).ids."
+            )
+        return self.task(index)
+
+    @cached_property
+    def manifest_hash(self) -> str:
+        """Digest over all ids in order; goes into every result."""
+        return hashlib.blake2b("\n".join(self.ids).encode(), digest_size=8).hexdigest()
+
+
+class GeneratedTaskSet(TaskSet):
+    """Tasks that a generator builds from a seed.
+
+    Args:
+        split: name of the split; "stream" is unbounded.
+        generator: name and version of the generator, part of every id.
+        options: the generator's options, part of every id.
+        kinds: task types, dealt out in turn by index.
+        size: number of tasks, None for the unbounded stream.
+    """
+
+    def __init__(
+        self,
+        split: str,
+        *,
+        generator: str,
+        options: dict[str, Any],
+        kinds: tuple[str, ...],
+        size: int | None,
+    ) -> None:
+        super().__init__(split)
+        self.generator = generator
+        self.options = options
+        self.kinds = kinds
+        self.size = size
+        self._prefix = json.dumps([generator, options, split], sort_keys=True).encode()
+        self._stream_lookup: dict[str, int] = {}
+
+    @property
+    def finite(self) -> bool:
+        """Whether the set can be enumerated."""
+        return self.size is not None
+
+    def __len__(self) -> int:
+        if self.size is None:
+            raise TypeError('split="stream" is unbounded and has no length.')
+        return self.size
+
+    def seed_of(self, index: int) -> int:
+        """Returns the generator's 63-bit seed of task `index`."""
+        raw = hashlib.blake2b(self._prefix + b"seed %d" % index, digest_size=8).digest()
+        return int.from_bytes(raw, "little") >> 1
+
+    def task(self, index: int) -> Task:
+        """Returns task `index`."""
+        if self.size is None:
+            # A stream's id holds its index, so that it can be looked up without enumeration.
+            task_id = f"stream-{index}"
+        else:
+            task_id = hashlib.blake2b(self._prefix + b"task %d" % index, digest_size=8).hexdigest()
+        return Task(task_id, self.split, index, self.kinds[index % len(self.kinds)], index)
+
+    def lookup(self, task_id: str) -> Task:
+        """Returns the task with this id."""
+        if self.size is None:
+            head, _, tail = str(task_id).partition("-")
+            if head == "stream" and tail.isdigit():
+                return self.task(int(tail))
+            raise UnknownTaskError(f"task_id must look like stream-17, got {task_id!r}.")
+        return super().lookup(task_id)
