@@ -1,0 +1,344 @@
+"""A training run from its configuration: what `turnwise train` calls.
+
+`TrainConfig` is flat; the three nested parts (`trainer`, `algo`, `learner`) are flat too. Which
+class `algo` and `learner` have depends on `algorithm` and `model`: `config_class` says it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import turnwise_envs
+from turnwise_envs import UsageError
+
+from turnwise_agents.algorithms import load_algorithm
+from turnwise_agents.algorithms.base import Algorithm, AlgorithmConfig, Services
+from turnwise_agents.assembly import Parts, build_parts
+from turnwise_agents.context import ContextConfig
+from turnwise_agents.learners.hf import HFLearnerConfig
+from turnwise_agents.learners.tabular import TabularLearnerConfig
+from turnwise_agents.rollout import EnvPool, Rollout
+from turnwise_agents.scorer import Scorer
+from turnwise_agents.task_pool import MixturePool, TaskSource
+from turnwise_agents.tracking import make_tracker
+from turnwise_agents.trainer import EvalSet, Trainer, TrainerConfig, specs_for_eval
+from turnwise_agents.types import Group, Sampling
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything a run depends on; saved as `config.json` in its folder."""
+
+    env: tuple[str, ...] = ("turnwise/HouseholdSmall-v0",)
+    """Registered environment ids; several make a mixture."""
+    env_weights: tuple[float, ...] = ()
+    """Share of the tasks each environment gives; empty means equal shares."""
+    env_kwargs: str = "{}"
+    """JSON object of arguments for gym.make, for all environments of the run."""
+    split: str = "train"
+    """Split to train on."""
+    num_tasks: int | None = None
+    """Train on the first N tasks only: a fixed set of training tasks, to be named as such."""
+    algorithm: str = "gigpo"
+    """Name of an algorithm, or module:Class."""
+    model: str = "tiny"
+    """"tiny" (preset, no download), "tabular", or a Hugging Face folder or hub id."""
+    run_dir: Path = Path("runs/latest")
+    """Folder of the run: configuration, metrics, trajectories, checkpoints."""
+    temperature: float = 1.0
+    """Of the rollouts."""
+    top_p: float = 1.0
+    """Of the rollouts; keep 1 unless old log-probabilities are recomputed."""
+    max_new_tokens: int = 24
+    """Limit of one completion."""
+    schedule: str = "lockstep"
+    """"lockstep" (bit-exact) or "async" (slow environments do not hold up fast ones)."""
+    max_concurrent: int = 128
+    """Episodes alive at once."""
+    eval_splits: tuple[str, ...] = ()
+    """Held-out splits to evaluate on every `trainer.eval_every` iterations."""
+    eval_tasks: int = 64
+    """First N tasks of each held-out split."""
+    eval_temperature: float = 1.0
+    """Of the evaluation; 0 is greedy."""
+    context: str = "full"
+    """"full" history, or "window"."""
+    window: int = 2
+    """Turns kept by the window context."""
+    show_admissible: bool = False
+    """List the admissible actions in every prompt."""
+    system_prompt: bool | None = None
+    """Send instruction and grammar as system message; None: yes, except for the tiny preset."""
+    max_context_tokens: int = 1024
+    """Prompt and completion together; an episode that needs more stops with "context"."""
+    warm_start: bool = True
+    """Warm-start the tiny preset on expert episodes before training."""
+    wandb: bool = False
+    """Also log to Weights & Biases."""
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    algo: Any = field(default_factory=AlgorithmConfig)
+    learner: Any = field(default_factory=HFLearnerConfig)
+
+
+def config_class(algorithm: str = "gigpo", model: str = "tiny") -> type[TrainConfig]:
+    """Returns `TrainConfig` with the nested types that this algorithm and model have."""
+    algo = load_algorithm(algorithm).Config
+    learner = TabularLearnerConfig if model == "tabular" else HFLearnerConfig
+    return dataclasses.make_dataclass(
+        "TrainConfig",
+        [
+            ("algorithm", str, field(default=algorithm)),
+            ("model", str, field(default=model)),
+            ("algo", algo, field(default_factory=algo)),
+            ("learner", learner, field(default_factory=learner)),
+        ],
+        bases=(TrainConfig,),
+        frozen=True,
+        kw_only=True,
+        module=__name__,
+    )
+
+
+def save_config(config: TrainConfig) -> None:
+    """Writes `config.json` into the run's folder."""
+    config.run_dir.mkdir(parents=True, exist_ok=True)
+    data = dataclasses.asdict(config)
+    data["run_dir"] = str(config.run_dir)
+    (config.run_dir / "config.json").write_text(json.dumps(data, indent=1) + "\n")
+
+
+def load_config(run_dir: Path) -> TrainConfig:
+    """Reads a run's configuration.
+
+    Raises:
+        UsageError: If the folder holds no run, or one of another version.
+    """
+    file = run_dir / "config.json"
+    try:
+        data = json.loads(file.read_text())
+    except FileNotFoundError as error:
+        raise UsageError(f"{run_dir} must be a run's folder; it has no config.json.") from error
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{file} must be JSON, got {error}. Restore it or start anew.") from error
+    kind = config_class(data["algorithm"], data["model"])
+    types = {f.name: f for f in dataclasses.fields(kind)}
+    if unknown := sorted(set(data) - set(types)):
+        raise UsageError(f"{file} has unknown fields {unknown}. Use the version that wrote it.")
+    for name in ("trainer", "algo", "learner"):
+        nested = types[name].default_factory()  # type: ignore[misc]
+        data[name] = dataclasses.replace(nested, **_tuples(nested, data[name]))
+    for name in ("env", "env_weights", "eval_splits"):
+        data[name] = tuple(data[name])
+    data["run_dir"] = run_dir
+    return kind(**data)
+
+
+def _tuples(nested: Any, data: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no tuples: gives those fields back their type."""
+    return {
+        k: tuple(v) if isinstance(getattr(nested, k, None), tuple) and isinstance(v, list) else v
+        for k, v in data.items()
+    }
+
+
+def check_config(config: TrainConfig) -> dict[str, Any]:
+    """Checks what can be checked before anything is built; returns the environments' kwargs."""
+    try:
+        kwargs = json.loads(config.env_kwargs)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"env_kwargs must be a JSON object, got {error}.") from error
+    if not isinstance(kwargs, dict):
+        raise UsageError(f"env_kwargs must be a JSON object, got {config.env_kwargs!r}.")
+    if config.env_weights and len(config.env_weights) != len(config.env):
+        raise UsageError(
+            f"env_weights must have one entry per environment ({len(config.env)}), "
+            f"got {len(config.env_weights)}."
+        )
+    if config.schedule not in ("lockstep", "async"):
+        raise UsageError(f'schedule must be "lockstep" or "async", got {config.schedule!r}.')
+    for name in ("num_tasks", "eval_tasks", "max_concurrent", "max_new_tokens", "window"):
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise UsageError(f"{name} must be positive, got {value}.")
+    if config.temperature <= 0:
+        raise UsageError(f"temperature must be positive for training, got {config.temperature}.")
+    return kwargs
+
+
+class Run:
+    """A run with everything built: `trainer` is ready to train.
+
+    Args:
+        config: what to build.
+        resume: continue from the newest checkpoint in `config.run_dir`.
+    """
+
+    def __init__(self, config: TrainConfig, *, resume: bool = False) -> None:
+        self.config = config
+        kwargs = check_config(config)
+        self.algorithm: Algorithm = load_algorithm(config.algorithm)(config.algo)
+        if config.model == "tabular":
+            kwargs.setdefault("actions", "menu")
+        if self.algorithm.needs.env & {"reference", "evidence"}:
+            kwargs["expose_reference"] = True
+        self.env_kwargs = kwargs
+        train_kwargs = {env: {**kwargs, "split": config.split} for env in config.env}
+        self.envs = EnvPool(train_kwargs)
+        sources = [
+            TaskSource(
+                env,
+                turnwise_envs.tasks(env, **train_kwargs[env]),
+                config.env_weights[i] if config.env_weights else 1.0,
+                config.num_tasks,
+            )
+            for i, env in enumerate(config.env)
+        ]
+        self.pool = MixturePool(sources, config.trainer.seed)
+        self.check_needs()
+        self.parts = self.build()
+        evals = [self.eval_set(env, split) for env in config.env for split in config.eval_splits]
+        self.tracker = make_tracker(config.run_dir, wandb=config.wandb, resume=resume)
+        self.trainer = Trainer(
+            config.trainer,
+            algorithm=self.algorithm,
+            learner=self.parts.learner,
+            rollout=self.rollout(self.envs, config.temperature),
+            pool=self.pool,
+            services=Services(
+                scorer=Scorer(self.parts.learner),
+                learner=self.parts.learner,
+                generate=self.parts.generate,
+                seed=config.trainer.seed,
+            ),
+            run_dir=config.run_dir,
+            track=self.tracker.log,
+            record=self.record,
+            evals=evals,
+        )
+        if resume:
+            self.tracker.truncate(self.trainer.resume())
+
+    def check_needs(self) -> None:
+        """Raises before the first rollout if an environment lacks what the algorithm needs."""
+        for env_id in self.config.env:
+            env = self.envs.acquire(env_id)
+            _, info = env.reset(seed=self.config.trainer.seed)
+            missing = sorted(k for k in self.algorithm.needs.env if info.get(k) is None)
+            self.envs.release(env_id, env)
+            if missing:
+                raise UsageError(
+                    f"{self.config.algorithm} needs info[{missing[0]!r}], "
+                    f"which {env_id} does not have."
+                )
+
+    def build(self) -> Parts:
+        """Builds model, learner, sampler and contexts."""
+        config = self.config
+        return build_parts(
+            config.model,
+            learner=config.learner,
+            context=ContextConfig(
+                kind=config.context,
+                window=config.window,
+                show_admissible=config.show_admissible,
+                system_prompt=config.system_prompt
+                if config.system_prompt is not None
+                else config.model != "tiny",
+                max_context_tokens=config.max_context_tokens,
+            ),
+            env_ids=config.env,
+            env_kwargs=self.env_kwargs,
+            run_dir=config.run_dir,
+            seed=config.trainer.seed,
+            warm_start=config.warm_start,
+        )
+
+    def rollout(self, envs: EnvPool, temperature: float) -> Rollout:
+        """Returns a rollout over `envs` with the run's sampler."""
+        return Rollout(
+            sampler=self.parts.sampler,
+            contexts=self.parts.contexts,
+            envs=envs,
+            sampling=Sampling(
+                temperature=temperature,
+                top_p=self.config.top_p,
+                max_new_tokens=self.config.max_new_tokens,
+            ),
+            seed=self.config.trainer.seed,
+            schedule=self.config.schedule,
+            max_concurrent=self.config.max_concurrent,
+        )
+
+    def eval_set(self, env_id: str, split: str) -> EvalSet:
+        """Returns the first `eval_tasks` tasks of a held-out split."""
+        kwargs = {**self.env_kwargs, "split": split}
+        tasks = turnwise_envs.tasks(env_id, **kwargs)
+        chosen = [tasks[i] for i in range(min(self.config.eval_tasks, len(tasks)))]
+        several = len(self.config.env) > 1
+        return EvalSet(
+            name=f"{env_id}/{split}" if several else split,
+            rollout=self.rollout(EnvPool({env_id: kwargs}), self.config.eval_temperature),
+            specs=specs_for_eval(env_id, chosen, name=f"eval-{split}"),
+            kinds={(env_id, task.id): task.kind for task in chosen},
+        )
+
+    def record(self, iteration: int, groups: Sequence[Group]) -> None:
+        """Writes an iteration's trajectories for `turnwise view`."""
+        folder = self.config.run_dir / "trajectories"
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = [json.dumps(t.to_dict()) for group in groups for t in group.trajectories]
+        (folder / f"iteration-{iteration:06d}.jsonl").write_text("\n".join(lines) + "\n")
+
+    def train(self) -> dict[str, float]:
+        """Trains to the end, exports the policy, returns the last metrics."""
+        try:
+            metrics = self.trainer.train()
+            self.parts.export(self.config.run_dir / "policy")
+            return metrics
+        finally:
+            self.tracker.close()
+            self.envs.close()
+
+
+def train(config: TrainConfig) -> Path:
+    """Starts a new run and trains it to the end; returns its folder.
+
+    Raises:
+        UsageError: If the configuration cannot be run, or the folder holds a run already.
+    """
+    check_config(config)
+    if (config.run_dir / "config.json").exists():
+        raise UsageError(
+            f"run_dir {config.run_dir} holds a run already. "
+            "Continue it with --resume, or choose another --run-dir."
+        )
+    run = Run(config)
+    save_config(config)
+    run.train()
+    return config.run_dir
+
+
+def resume(run_dir: Path) -> Path:
+    """Continues an interrupted run from its newest checkpoint."""
+    Run(load_config(run_dir), resume=True).train()
+    return run_dir
+
+
+def dry_run(config: TrainConfig) -> str:
+    """Returns the resolved configuration, one rendered prompt and its token counts."""
+    kwargs = check_config(config)
+    run_config = dataclasses.replace(config, warm_start=False)
+    data = dataclasses.asdict(run_config)
+    data["run_dir"] = str(data["run_dir"])
+    env_id = config.env[0]
+    env = gym.make(env_id, **{**kwargs, "split": config.split})
+    observation, _ = env.reset(seed=config.trainer.seed)
+    lines = ["Resolved configuration:", json.dumps(data, indent=1), ""]
+    lines += [f"First observation of {env_id} ({len(observation)} characters):", observation, ""]
+    return "\n".join(lines)

@@ -1,0 +1,293 @@
+"""The rules of the game: which commands apply in a state, what they change, what is answered.
+
+The rules are those of the ALFRED PDDL domain, with the two habits of the original stack that show:
+an operator without any effect is no command (going to where one is), and the reply is rendered
+after the effects. See `scene.py` for the representation of facts.
+"""
+
+from __future__ import annotations
+
+from turnwise_envs.household.goals import Goal
+from turnwise_envs.household.scene import Scene, State, bits
+from turnwise_envs.household.texts import NOTHING_HAPPENS, enumeration
+
+Action = tuple[str, int, int]
+"""(verb, object or -1, receptacle or -1); for slicing (verb, object, knife)."""
+
+ACTING_VERBS = frozenset({"take", "move", "open", "close", "clean", "heat", "cool", "use", "slice"})
+_CACHE_SIZE = 64
+
+
+class Commands:
+    """The applicable commands of one situation.
+
+    Attributes:
+        local: every applicable command but "go to", with its meaning.
+        admissible: all applicable commands, sorted.
+        menu: those that change the state.
+    """
+
+    __slots__ = ("admissible", "local", "menu")
+
+    def __init__(self, local: dict[str, Action], goto: tuple[str, ...]) -> None:
+        self.local = local
+        names = sorted(local)
+        split = next((i for i, name in enumerate(names) if name > "go to"), len(names))
+        self.admissible = [*names[:split], *goto, *names[split:]]
+        acting = [name for name in names if local[name][0] in ACTING_VERBS]
+        split = next((i for i, name in enumerate(acting) if name > "go to"), len(acting))
+        self.menu = [*acting[:split], *goto, *acting[split:]]
+
+
+class Engine:
+    """One running game.
+
+    Args:
+        scene: the unchanging facts.
+        goal: what ends the game.
+    """
+
+    def __init__(self, scene: Scene, goal: Goal) -> None:
+        self.scene = scene
+        self.goal = goal
+        self.state = scene.initial.copy()
+        self._cache: dict[tuple[int, ...], Commands] = {}
+
+    # ---------------------------------------------------------------- what can be done
+
+    def commands(self) -> Commands:
+        """Returns the applicable commands (cached by what they depend on)."""
+        scene, state = self.scene, self.state
+        layout = scene.layout
+        location = state.location
+        here = layout.at.get(location, ())
+        contents = state.contents
+        key = (
+            location,
+            state.held,
+            state.opened & layout.masks_at.get(location, 0),
+            *[contents[r] for r in here],
+        )
+        cached = self._cache.get(key)
+        if cached is None:
+            if len(self._cache) >= _CACHE_SIZE:
+                self._cache.clear()
+            cached = Commands(self._local_actions(here), layout.goto_from[location])
+            self._cache[key] = cached
+        return cached
+
+    def _local_actions(self, here: tuple[int, ...]) -> dict[str, Action]:
+        scene, state = self.scene, self.state
+        names, places = scene.names, scene.layout.names
+        held = state.held
+        actions: dict[str, Action] = {
+            "look": ("look", -1, -1),
+            "inventory": ("inventory", -1, -1),
+            "help": ("help", -1, -1),
+        }
+        if held >= 0:
+            actions[f"examine {names[held]}"] = ("examine object", held, -1)
+            if scene.knives >> held & 1:
+                self._add_slices(actions)
+        for r in here:
+            place = places[r]
+            openable = scene.layout.openable >> r & 1
+            opened = state.opened >> r & 1
+            contents = state.contents[r]
+            actions[f"examine {place}"] = ("examine", -1, r)
+            if openable:
+                verb = "close" if opened else "open"
+                actions[f"{verb} {place}"] = (verb, -1, r)
+            for o in bits(contents & scene.toggleable):
+                actions[f"use {names[o]}"] = ("use", o, r)
+            if opened or not openable:
+                for o in bits(contents):
+                    name = names[o]
+                    actions[f"examine {name}"] = ("examine object", o, -1)
+                    if held < 0 and scene.pickupable >> o & 1:
+                        actions[f"take {name} from {place}"] = ("take", o, r)
+                if held >= 0 and scene.can_hold[r] >> held & 1:
+                    command = scene.texts.move_command.format(o=names[held], r=place)
+                    actions[command] = ("move", held, r)
+            if held >= 0:
+                if scene.cleaners >> r & scene.cleanable >> held & 1:
+                    actions[f"clean {names[held]} with {place}"] = ("clean", held, r)
+                if scene.heaters >> r & scene.heatable >> held & 1:
+                    actions[f"heat {names[held]} with {place}"] = ("heat", held, r)
+                if scene.coolers >> r & scene.coolable >> held & 1:
+                    actions[f"cool {names[held]} with {place}"] = ("cool", held, r)
+        return actions
+
+    def _add_slices(self, actions: dict[str, Action]) -> None:
+        scene, state = self.scene, self.state
+        here = 1 << state.location
+        for o in bits(scene.sliceable):
+            if state.object_at.get(o, 0) & here:
+                command = f"slice {scene.names[o]} with {scene.names[state.held]}"
+                actions[command] = ("slice", o, state.held)
+
+    def parse(self, command: str) -> Action | None:
+        """Returns what `command` means here, None where it is unknown or inapplicable."""
+        command = command.strip()
+        layout = self.scene.layout
+        r = layout.goto.get(command)
+        if r is not None:
+            return None if layout.locations[r] == self.state.location else ("go to", -1, r)
+        local = self.commands().local
+        action = local.get(command)
+        if action is None and command.startswith("put "):
+            action = local.get(self._modern_put(command))
+        return action
+
+    def _modern_put(self, command: str) -> str:
+        # "put O in/on R" is what ALFWorld's data said before December 2024.
+        for preposition in (" in/on ", " in ", " on ", " to "):
+            o, found, r = command[4:].partition(preposition)
+            if found:
+                return self.scene.texts.move_command.format(o=o, r=r)
+        return command
+
+    # ---------------------------------------------------------------- doing it
+
+    def step(self, command: str) -> tuple[str, Action | None]:
+        """Plays a command.
+
+        Returns:
+            The reply, and what was done (None: nothing).
+        """
+        action = self.parse(command)
+        if action is None:
+            return NOTHING_HAPPENS, None
+        return self.perform(action), action
+
+    def perform(self, action: Action) -> str:
+        """Carries out an applicable action and returns the reply."""
+        verb, o, r = action
+        scene, state = self.scene, self.state
+        texts = scene.texts
+        if verb == "go to":
+            state.location = scene.layout.locations[r]
+            return texts.arrive.format(r=scene.layout.names[r], examine=self.contents_text(r))
+        if verb == "take":
+            state.contents[r] &= ~(1 << o)
+            state.held = o
+            self._leave(o, r)
+            return texts.take.format(o=scene.names[o], r=scene.layout.names[r])
+        if verb == "move":
+            state.contents[r] |= 1 << o
+            state.held = -1
+            self._arrive(o, r)
+            return texts.move.format(o=scene.names[o], r=scene.layout.names[r])
+        if verb == "open":
+            state.opened |= 1 << r
+            return texts.open.format(r=scene.layout.names[r], examine=self.contents_text(r))
+        if verb == "close":
+            state.opened &= ~(1 << r)
+            return texts.close.format(r=scene.layout.names[r])
+        return self._treat(verb, o, r) if o >= 0 else self._inform(verb, r)
+
+    def _leave(self, o: int, r: int) -> None:
+        state = self.state
+        state.not_in[o] = state.not_in.get(o, 0) | 1 << r
+        state.object_at[o] = state.object_at.get(o, 0) & ~(1 << state.location)
+
+    def _arrive(self, o: int, r: int) -> None:
+        state = self.state
+        state.not_in[o] = state.not_in.get(o, 0) & ~(1 << r)
+        state.object_at[o] = state.object_at.get(o, 0) | 1 << state.location
+
+    def _treat(self, verb: str, o: int, r: int) -> str:
+        scene, state, bit = self.scene, self.state, 1 << o
+        name = scene.names[o]
+        if verb == "examine object":
+            return self.object_text(o)
+        if verb == "slice":
+            state.sliced |= bit
+            return scene.texts.slice.format(o=name, k=scene.names[r])
+        if verb == "use":
+            state.on ^= bit
+            state.toggled |= bit
+            return scene.texts.use.format(o=name)
+        if verb == "clean":
+            state.clean |= bit
+            reply = scene.texts.clean
+        elif verb == "heat":
+            state.hot |= bit
+            state.cool &= ~bit
+            reply = scene.texts.heat
+        else:
+            state.cool |= bit
+            state.hot &= ~bit
+            reply = scene.texts.cool
+        return reply.format(o=name, r=scene.layout.names[r])
+
+    def _inform(self, verb: str, r: int) -> str:
+        scene, held = self.scene, self.state.held
+        if verb == "examine":
+            return self.contents_text(r)
+        if verb == "look":
+            return self.look_text()
+        if verb == "inventory":
+            if held < 0:
+                return scene.texts.empty_handed
+            return scene.texts.carrying.format(list="a " + scene.names[held])
+        return scene.texts.help
+
+    # ---------------------------------------------------------------- texts
+
+    def intro(self) -> str:
+        """Returns the first observation."""
+        return self.scene.texts.intro.format(look=self.look_text(), task=self.scene.task)
+
+    def look_text(self) -> str:
+        """Returns what "look" shows."""
+        scene, state = self.scene, self.state
+        here = scene.layout.at.get(state.location)
+        if here is None:
+            return scene.texts.room.format(list=scene.layout.room)
+        facing = [scene.layout.names[r] for r in here]
+        bit, mask = 1 << state.location, scene.layout.masks_at[state.location]
+        # The original lists an object once per receptacle here that it has been taken from.
+        stray = [
+            "a " + scene.names[o]
+            for o in sorted(state.not_in)
+            if state.object_at.get(o, 0) & bit
+            for _ in bits(state.not_in[o] & mask)
+        ]
+        return scene.texts.facing.format(receptacles=enumeration(facing), list=enumeration(stray))
+
+    def contents_text(self, r: int) -> str:
+        """Returns what examining receptacle `r` shows."""
+        scene, state = self.scene, self.state
+        name = scene.layout.names[r]
+        if not scene.layout.openable >> r & 1:
+            return scene.texts.on_top.format(r=name, list=scene.listed(state.contents[r]))
+        if state.opened >> r & 1:
+            return scene.texts.inside.format(r=name, list=scene.listed(state.contents[r]))
+        return scene.texts.closed.format(r=name)
+
+    def object_text(self, o: int) -> str:
+        """Returns what examining object `o` shows."""
+        scene, state, texts = self.scene, self.state, self.scene.texts
+        name = scene.names[o]
+        if scene.vessels >> o & 1:
+            inner = ["a " + scene.names[i] for i in scene.inner.get(o, ())]
+            return texts.vessel.format(o=name, list=enumeration(inner))
+        clean, sliced = state.clean >> o & 1, state.sliced >> o & 1
+        words = ["hot"] if state.hot >> o & 1 else ["cool"] if state.cool >> o & 1 else []
+        if clean:
+            words.append("clean")
+        if words or sliced:
+            if words == ["cool"] and not sliced:
+                words = ["cold"]
+            if words:
+                condition = " and ".join(words) + (" sliced" if sliced else "")
+                return texts.state.format(state=condition, o=name)
+        if scene.toggleable >> o & 1:
+            # Only a fact that was withdrawn counts as "off", and no command withdraws it.
+            if state.toggled >> o & 1:
+                return texts.lamp_on.format(o=name)
+        elif sliced:
+            return texts.state.format(state="sliced", o=name)
+        return texts.plain.format(o=name)
+
