@@ -7,7 +7,6 @@ Generators", OOPSLA, figure 17), applied to the key and then to the key plus a W
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,17 +20,6 @@ def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
-
-
-def stream_key(*parts: int | str) -> int:
-    """Returns the 63-bit key of the stream named by `parts`, equal in every process.
-
-    Args:
-        parts: what makes the stream unique, e.g. run seed, iteration, trajectory id, turn.
-    """
-    name = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
-    raw = hashlib.blake2b(name.encode(), digest_size=8).digest()
-    return int.from_bytes(raw, "little") >> 1
 
 
 def uniforms(streams: Sequence[int], count: int, start: int = 0) -> npt.NDArray[np.float64]:
