@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from turnwise_envs import UsageError
 from turnwise_envs.errors import TurnwiseError
 

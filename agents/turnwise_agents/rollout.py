@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium as gym
-from turnwise_envs import EnvironmentFault, restore, snapshot
 
 from turnwise_agents.context import Context, ContextFactory
 from turnwise_agents.samplers.base import Request, Sampler
 from turnwise_agents.types import Generation, RolloutSpec, Sampling, StopReason, Trajectory, Turn
+from turnwise_envs import EnvironmentFault, restore, snapshot
 
 
 def stream_key(*parts: object) -> int:

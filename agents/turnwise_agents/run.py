@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import turnwise_envs
-from turnwise_envs import UsageError
 
+import turnwise_envs
 from turnwise_agents.algorithms import load_algorithm
 from turnwise_agents.algorithms.base import Algorithm, AlgorithmConfig, Services
 from turnwise_agents.assembly import Parts, build_parts
@@ -29,6 +28,7 @@ from turnwise_agents.task_pool import MixturePool, TaskSource
 from turnwise_agents.tracking import make_tracker
 from turnwise_agents.trainer import EvalSet, Trainer, TrainerConfig, specs_for_eval
 from turnwise_agents.types import Group, Sampling
+from turnwise_envs import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)

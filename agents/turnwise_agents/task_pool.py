@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from turnwise_envs import TaskSet, UsageError
 
 from turnwise_agents.rollout import stream_key
 from turnwise_agents.types import Group
+from turnwise_envs import TaskSet, UsageError
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ class MixturePool:
             raise UsageError("sources must hold at least one environment, got none.")
         for source in sources:
             if source.weight <= 0:
-                raise UsageError(f"weight of {source.env_id} must be positive, got {source.weight}.")
+                raise UsageError(
+                    f"weight of {source.env_id} must be positive, got {source.weight}."
+                )
             if source.size is not None and source.size < 1:
                 raise UsageError(f"{source.env_id} must have at least one task, got {source.size}.")
         self.sources = list(sources)

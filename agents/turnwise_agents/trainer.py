@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from turnwise_envs import UsageError
 
 from turnwise_agents.algorithms.base import Algorithm, Metrics, Services
 from turnwise_agents.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
@@ -28,6 +27,7 @@ from turnwise_agents.rollout import Rollout, stream_key
 from turnwise_agents.segments import count_norms, make_batch, microbatches, minibatches, segments
 from turnwise_agents.task_pool import MixturePool
 from turnwise_agents.types import Credit, Group, RolloutSpec, Segment, Trajectory
+from turnwise_envs import UsageError
 
 MAX_WAVES = 64
 
@@ -227,9 +227,7 @@ class Trainer:
     def update(self, groups: list[Group], credits: list[Credit]) -> Metrics:
         """Takes the optimiser steps of one iteration."""
         by_id = {credit.trajectory_id: credit for credit in credits}
-        trained = [
-            t for g in groups for t in g.valid if t.train and t.trajectory_id in by_id
-        ]
+        trained = [t for g in groups for t in g.valid if t.train and t.trajectory_id in by_id]
         items = [s for t in trained for s in segments(t, by_id[t.trajectory_id])]
         metrics: Metrics = {
             "rollout/segments_per_trajectory": len(items) / max(1, len(trained)),
@@ -298,7 +296,8 @@ class Trainer:
         started = time.perf_counter()
         for held_out in self.evals:
             played = held_out.rollout.run(
-                held_out.specs, stream_key("eval", held_out.name, self.iteration),
+                held_out.specs,
+                stream_key("eval", held_out.name, self.iteration),
                 kinds=held_out.kinds,
             )
             valid = [t for t in played if not t.failed]
@@ -386,7 +385,7 @@ def _write_advantages(groups: Sequence[Group], credits: Sequence[Credit]) -> Non
 
 def _sampler_stats(sampler: Any) -> Metrics:
     stats = getattr(sampler, "stats", None)
-    return {} if stats is None else {f"rollout/{k}": v for k, v in stats().items()}
+    return {} if stats is None else {"rollout/cache_hit_share": float(stats.hit_share)}
 
 
 def _mean(values: Sequence[float] | Sequence[bool]) -> float:

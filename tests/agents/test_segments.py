@@ -72,9 +72,7 @@ def test_untrained_prefix_is_context_only():
 
 
 def test_another_temperature_opens_another_segment():
-    played = trajectory(
-        [generation([1], [2])], [generation([1, 2, 3], [4], temperature=0.5)]
-    )
+    played = trajectory([generation([1], [2])], [generation([1, 2, 3], [4], temperature=0.5)])
     assert [s.temperature for s in segments(played)] == [1.0, 0.5]
 
 
