@@ -4,7 +4,7 @@ Importing this package registers its ids; `gym.make("turnwise_envs:turnwise/Hous
 and makes in one call, as worker processes need it.
 """
 
-from turnwise_envs.core import StepResult, TextEnv, restore, snapshot
+from turnwise_envs.core import StepResult, TextEnv
 from turnwise_envs.errors import (
     DataError,
     DependencyNotInstalled,
@@ -15,6 +15,7 @@ from turnwise_envs.errors import (
     UsageError,
 )
 from turnwise_envs.registration import env_ids, register_environments, tasks
+from turnwise_envs.snapshots import restore, snapshot
 from turnwise_envs.splits import Task, TaskSet
 from turnwise_envs.vector import restore_vector, unbatch_info
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,12 +22,21 @@ from typing import Any, ClassVar
 
 import gymnasium as gym
 
-from turnwise_envs.errors import SnapshotError, UsageError
+from turnwise_envs.errors import SnapshotError, UnknownTaskError, UsageError
 from turnwise_envs.formats import ActionFormat, Tool, make_action_format
+from turnwise_envs.snapshots import SNAPSHOT_SCHEMA, decode_snapshot, restore, snapshot
 from turnwise_envs.spaces import MAX_ACTION_CHARS, MAX_OBSERVATION_CHARS, TextSpace, cut_middle
-from turnwise_envs.splits import Task, TaskSet
+from turnwise_envs.splits import Task, TaskSet, expect_split, shared_task_set
 
-SNAPSHOT_SCHEMA = 1
+__all__ = [
+    "COMMON_ARGUMENTS",
+    "INFO_KEYS",
+    "StepResult",
+    "TextEnv",
+    "digest",
+    "restore",
+    "snapshot",
+]
 
 INFO_KEYS = (
     "task_id",
@@ -47,6 +57,19 @@ INFO_KEYS = (
     "evidence",
 )
 """Keys present in every `info`, on `reset` and on `step`; types and meanings: `TextEnv`."""
+
+COMMON_ARGUMENTS = frozenset(
+    {
+        "split",
+        "expose_reference",
+        "action_format",
+        "actions",
+        "max_turns",
+        "instruction",
+        "render_mode",
+    }
+)
+"""Constructor arguments of every world; all others choose its tasks and go to `task_set`."""
 
 
 def digest(data: bytes | str) -> str:
@@ -117,7 +140,7 @@ class TextEnv(gym.Env[str, str]):
         render_mode: "ansi" or None.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"]}
+    metadata: dict[str, Any] = {"render_modes": ["ansi"]}  # noqa: RUF012 (Gymnasium's type)
 
     splits: ClassVar[tuple[str, ...]] = ("train",)
     default_max_turns: ClassVar[int] = 50
@@ -139,9 +162,10 @@ class TextEnv(gym.Env[str, str]):
         instruction: str | None = None,
         render_mode: str | None = None,
     ) -> None:
+        expect_split(split, self.splits)
         if actions not in ("text", "menu"):
             raise UsageError(f'actions must be "text" or "menu", got {actions!r}.')
-        if max_turns is not None and (not isinstance(max_turns, int) or max_turns < 1):
+        if max_turns is not None and (type(max_turns) is not int or max_turns < 1):
             raise UsageError(f"max_turns must be a positive integer or None, got {max_turns!r}.")
         if render_mode not in (None, "ansi"):
             raise UsageError(f'render_mode must be "ansi" or None, got {render_mode!r}.')
@@ -167,22 +191,34 @@ class TextEnv(gym.Env[str, str]):
 
     @property
     def tasks(self) -> TaskSet:
-        """The tasks of this environment's split (built on first use)."""
+        """The tasks of this environment's split (found on first use, shared in the process)."""
         if self._tasks is None:
             self._tasks = self.make_tasks()
         return self._tasks
 
     def _select_task(self, options: Mapping[str, Any]) -> Task:
-        known = {"task_id", "task_index"}
-        if unknown := set(options) - known:
+        if unknown := set(options) - {"task_id", "task_index"}:
             raise UsageError(
-                f"reset options must be among {sorted(known | {'snapshot'})}, got {sorted(unknown)}."
+                'reset options must be "task_id", "task_index" or "snapshot" (alone), '
+                f"got {sorted(map(str, unknown))}."
             )
+        if len(options) > 1:
+            raise UsageError("reset options must name one task, got task_id and task_index.")
         if "task_id" in options:
             return self.tasks.lookup(options["task_id"])
         if "task_index" in options:
-            return self.tasks[int(options["task_index"])]
+            try:
+                index = operator.index(options["task_index"])
+            except TypeError as error:
+                raise UsageError(
+                    f"task_index must be an integer, got {options['task_index']!r}."
+                ) from error
+            return self.tasks[index]
         return self.tasks.draw(self.np_random)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Task sets are shared in a process and can be large; a copy finds its own again.
+        return {**self.__dict__, "_tasks": None}
 
     # ---------------------------------------------------------------- gymnasium
 
@@ -201,20 +237,22 @@ class TextEnv(gym.Env[str, str]):
 
         Raises:
             UnknownTaskError: If the task does not exist in this split.
+            UsageError: If `options` holds anything else.
             SnapshotError: If the snapshot is of another environment or damaged.
         """
         super().reset(seed=seed)
         options = options or {}
-        if "snapshot" in options:
+        self._over = True  # until the new episode stands
+        if set(options) == {"snapshot"}:
             self._restore(options["snapshot"], reseeded=seed is not None)
             return self._observation, self._info()
         self.task = self._select_task(options)
         self.turn = 0
-        self._over = False
         self._action = ""
         self._format_is_valid = True
         self._observation = cut_middle(self.start(self.task), MAX_OBSERVATION_CHARS)
         self._result = StepResult(self._observation)
+        self._over = False
         return self._observation, self._info()
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
@@ -237,9 +275,10 @@ class TextEnv(gym.Env[str, str]):
                 f"action must be str, got {type(action).__name__}. "
                 "Pass the agent's raw completion as text."
             )
-        if len(action) > MAX_ACTION_CHARS:
-            action = action[:MAX_ACTION_CHARS]
         parsed = self.action_format.parse(action)
+        if len(parsed.action) > MAX_ACTION_CHARS:
+            # The completion may be longer: a long thought must not cut off the action after it.
+            parsed.action = parsed.action[:MAX_ACTION_CHARS]
         self.turn += 1
         if parsed.error:
             old = self._result
@@ -301,7 +340,7 @@ class TextEnv(gym.Env[str, str]):
         result = self._result
         return {
             "schema": SNAPSHOT_SCHEMA,
-            "env_id": self.spec.id if self.spec is not None else type(self).__name__,
+            "env_id": self._id(),
             "arguments": self.identity(),
             "task_id": self.task.id,
             "turn": self.turn,
@@ -324,32 +363,49 @@ class TextEnv(gym.Env[str, str]):
         }
 
     def _restore(self, blob: bytes, *, reseeded: bool) -> None:
-        state = decode_snapshot(blob)["env"]
-        env_id = self.spec.id if self.spec is not None else type(self).__name__
-        for name, mine in (("schema", SNAPSHOT_SCHEMA), ("env_id", env_id)):
-            if state.get(name) != mine:
+        try:
+            state = decode_snapshot(blob)["env"]
+            self._check_header(state)
+            self.task = self.tasks.lookup(state["task_id"])
+            self.turn = state["turn"]
+            self._observation = state["observation"]
+            self._action = state["action"]
+            self._format_is_valid = state["format_is_valid"]
+            self._result = StepResult(state["observation"], **state["result"])
+            if not reseeded:
+                self.np_random.bit_generator.state = state["rng"]
+            self.set_world(self.task, state["world"])
+            self._over = state["over"]
+        except UnknownTaskError as error:
+            raise SnapshotError(f"The snapshot's task does not exist here. {error}") from error
+        except (AttributeError, LookupError, TypeError, OverflowError) as error:
+            raise SnapshotError(
+                f"The snapshot's content does not fit this environment ({error!r}). Take it again "
+                "with the version that restores it."
+            ) from error
+
+    def _check_header(self, state: dict[str, Any]) -> None:
+        for name, mine in (("schema", SNAPSHOT_SCHEMA), ("env_id", self._id())):
+            if state[name] != mine:
                 raise SnapshotError(
-                    f"The snapshot's {name} must be {mine!r}, got {state.get(name)!r}. "
+                    f"The snapshot's {name} must be {mine!r}, got {state[name]!r}. "
                     "Restore it into the environment that made it."
                 )
-        arguments = self.identity()
+        # Through JSON, as the snapshot went: a tuple among the arguments is a list there.
+        arguments = json.loads(json.dumps(self.identity()))
         theirs = state["arguments"]
-        if theirs != arguments:
-            differing = sorted(k for k in arguments if arguments[k] != theirs.get(k))
+        differing = sorted(
+            k for k in arguments.keys() | theirs.keys() if arguments.get(k) != theirs.get(k)
+        )
+        if differing:
             raise SnapshotError(
                 f"The snapshot was made with other arguments: {', '.join(differing)} "
-                f"was {[theirs.get(k) for k in differing]}, here {[arguments[k] for k in differing]}."
+                f"was {[theirs.get(k) for k in differing]}, "
+                f"here {[arguments.get(k) for k in differing]}."
             )
-        self.task = self.tasks.lookup(state["task_id"])
-        self.turn = state["turn"]
-        self._over = state["over"]
-        self._observation = state["observation"]
-        self._action = state["action"]
-        self._format_is_valid = state["format_is_valid"]
-        self._result = StepResult(state["observation"], **state["result"])
-        if not reseeded:
-            self.np_random.bit_generator.state = state["rng"]
-        self.set_world(self.task, state["world"])
+
+    def _id(self) -> str:
+        return self.spec.id if self.spec is not None else type(self).__name__
 
     def identity(self) -> dict[str, Any]:
         """Returns the arguments that a snapshot's reader must share (JSON data)."""
@@ -362,9 +418,24 @@ class TextEnv(gym.Env[str, str]):
 
     # ---------------------------------------------------------------- hooks of a world
 
+    @classmethod
     @abstractmethod
+    def task_set(cls, split: str, **options: Any) -> TaskSet:
+        """Returns the tasks of `split` (cheap: tasks are materialised lazily).
+
+        Args:
+            split: one of `cls.splits`, or "stream".
+            **options: constructor arguments of this world, those of `COMMON_ARGUMENTS` left out;
+                the ones that do not choose tasks are ignored.
+        """
+
+    def task_options(self) -> dict[str, Any]:
+        """Returns the arguments of this instance that `task_set` takes (JSON data)."""
+        return {}
+
     def make_tasks(self) -> TaskSet:
-        """Returns the tasks of `self.split` (cheap: tasks are materialised lazily)."""
+        """Returns the tasks of `self.split`."""
+        return shared_task_set(type(self), self.split, self.task_options())
 
     @abstractmethod
     def start(self, task: Task) -> str:
@@ -404,73 +475,3 @@ class TextEnv(gym.Env[str, str]):
         if not actions:
             return ""
         return actions[int(rng.integers(len(actions)))]
-
-
-def encode_snapshot(state: dict[str, Any]) -> bytes:
-    """Encodes a snapshot's JSON data, with a checksum that shows damage."""
-    body = json.dumps(state, separators=(",", ":"), ensure_ascii=True).encode()
-    return b"turnwise-snapshot " + digest(body).encode() + b"\n" + body
-
-
-def decode_snapshot(blob: bytes) -> dict[str, Any]:
-    """Reverses `encode_snapshot`; raises `SnapshotError` where the bytes are damaged."""
-    if not isinstance(blob, bytes | bytearray | memoryview):
-        raise SnapshotError(f"A snapshot must be bytes, got {type(blob).__name__}.")
-    head, newline, body = bytes(blob).partition(b"\n")
-    if not newline or head != b"turnwise-snapshot " + digest(body).encode():
-        raise SnapshotError("The snapshot is damaged or no snapshot. Take it again.")
-    state: dict[str, Any] = json.loads(body)
-    return state
-
-
-def snapshot(env: gym.Env[Any, Any]) -> bytes:
-    """Returns the running episode of `env`, wrappers included, as self-contained bytes.
-
-    Each of our wrappers contributes `get_state()`; wrappers of others must be stateless.
-
-    Raises:
-        SnapshotError: If no episode is running or the innermost environment is no `TextEnv`.
-    """
-    layers: list[dict[str, Any]] = []
-    layer: gym.Env[Any, Any] = env
-    while isinstance(layer, gym.Wrapper):
-        if hasattr(type(layer), "get_state"):
-            layers.append({"wrapper": type(layer).__name__, "state": layer.get_state()})
-        layer = layer.env
-    if not isinstance(layer, TextEnv):
-        raise SnapshotError(f"snapshot needs a turnwise TextEnv, got {type(layer).__name__}.")
-    return encode_snapshot({"wrappers": layers, "env": layer.get_state()})
-
-
-def restore(
-    env: gym.Env[Any, Any], blob: bytes, seed: int | None = None
-) -> tuple[str, dict[str, Any]]:
-    """Puts `env` (fresh or in use, of the same id and arguments) into a snapshot's state.
-
-    It is `env.reset(seed=seed, options={"snapshot": blob})`, so it also works on the environments
-    of a vector (`options={"snapshot": blob, "reset_mask": mask}`) and marks them as reset.
-
-    Args:
-        env: an environment with the same id, arguments and turnwise wrappers.
-        blob: what `snapshot` returned, in this process or another.
-        seed: re-seeds what follows, for branching; None continues the random stream.
-
-    Returns:
-        The snapshot's observation and info.
-
-    Raises:
-        SnapshotError: If the snapshot is damaged, or of another id, version, task or argument.
-    """
-    layers = decode_snapshot(blob)["wrappers"]
-    mine: list[str] = []
-    layer: gym.Env[Any, Any] = env
-    while isinstance(layer, gym.Wrapper):
-        if hasattr(type(layer), "get_state"):
-            mine.append(type(layer).__name__)
-        layer = layer.env
-    if [entry["wrapper"] for entry in layers] != mine:
-        raise SnapshotError(
-            f"The snapshot's wrappers are {[entry['wrapper'] for entry in layers]}, "
-            f"the environment's {mine}. Wrap it in the same way."
-        )
-    return env.reset(seed=seed, options={"snapshot": blob})

@@ -41,8 +41,9 @@ def _template_parts(template: str) -> tuple[tuple[str, ...], tuple[str, ...], re
     literals, names = tuple(pieces[0::2]), tuple(pieces[1::2])
     pattern = re.escape(literals[0])
     for i, (name, literal) in enumerate(zip(names, literals[1:], strict=True)):
-        greedy = "" if i < len(names) - 1 else "+"
-        pattern += f"(?P<{name}>.{greedy or '+?'}){re.escape(literal)}"
+        # Lazy, so that "put a in b in c" reads its first " in "; the last one takes what is left.
+        some = ".+?" if i < len(names) - 1 else ".+"
+        pattern += f"(?P<{name}>{some}){re.escape(literal)}"
     return literals, names, re.compile(pattern, re.DOTALL)
 
 
@@ -105,7 +106,9 @@ class Tool:
         }
 
 
-GENERIC_TOOL = Tool("act", "Carries out one action.", {"command": "the action, as text"}, "{command}")
+GENERIC_TOOL = Tool(
+    "act", "Carries out one action.", {"command": "the action, as text"}, "{command}"
+)
 """The tool of a world that declares none; understood everywhere, so any action can be rendered."""
 
 
@@ -159,9 +162,9 @@ class XMLFormat(ActionFormat):
     """`<think>...</think><action>...</action>`; the thought is optional.
 
     The thought ends at the last `</think>`; after it there must be exactly one `<action>` block,
-    and text around the block is ignored. Inside a block, a tag of the format's own is written with
-    `&lt;` and a text that looks like such an escape with `&amp;`; everything else stands for itself,
-    so that `a < b && c` needs no escape.
+    and text around the block is ignored. Inside a block, a tag of the format's own is written
+    with `&lt;` and a text that looks like such an escape with `&amp;`; everything else stands for
+    itself, so that `a < b && c` needs no escape.
     """
 
     name = "xml"
@@ -177,7 +180,7 @@ class XMLFormat(ActionFormat):
 
     def parse(self, completion: str) -> Parsed:
         """Reads the one `<action>` block after the thought."""
-        head, closed, rest = completion.rpartition("</think>")
+        _, closed, rest = completion.rpartition("</think>")
         if not closed and "<think>" in rest:
             return self._error("<think> was not closed")
         opened, ended = rest.count("<action>"), rest.count("</action>")

@@ -1,4 +1,4 @@
-"""The registered environments: one row per id, and what can be asked about an id without making it."""
+"""The registered environments, one row per id, and what an id tells without being made."""
 
 from __future__ import annotations
 

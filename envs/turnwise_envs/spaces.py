@@ -8,13 +8,13 @@ environment.
 
 from __future__ import annotations
 
+import multiprocessing as mp
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
-import multiprocessing as mp
 import numpy as np
 from gymnasium.spaces import Tuple
 from gymnasium.spaces.utils import flatdim, flatten, flatten_space, unflatten
@@ -184,7 +184,7 @@ def _batch_space(space: TextSpace, n: int = 1) -> Tuple:
     return batched
 
 
-@batch_differing_spaces.register(TextSpace)
+@batch_differing_spaces.register(TextSpace)  # type: ignore[misc]
 def _batch_differing_spaces(spaces: Sequence[TextSpace]) -> Tuple:
     return Tuple([deepcopy(space) for space in spaces])
 
@@ -236,12 +236,12 @@ def _flatten_space(space: TextSpace) -> TextSpace:
     return space
 
 
-@flatten.register(TextSpace)
+@flatten.register(TextSpace)  # type: ignore[misc]
 def _flatten(space: TextSpace, x: str) -> str:
     return x
 
 
-@unflatten.register(TextSpace)
+@unflatten.register(TextSpace)  # type: ignore[misc]
 def _unflatten(space: TextSpace, x: str) -> str:
     return x
 

@@ -14,6 +14,9 @@ import numpy as np
 
 from turnwise_envs.errors import UnknownTaskError
 
+STREAM = "stream"
+"""The unbounded split of worlds with a generator; it has no length and no manifest."""
+
 
 def content_id(value: Any) -> str:
     """Returns the 16-digit content hash of JSON data, equal in every process."""
@@ -99,7 +102,7 @@ class TaskSet(ABC):
 
     @cached_property
     def manifest_hash(self) -> str:
-        """Digest over all ids in order; goes into every result."""
+        """Digest over all ids in order, 16 hexadecimal digits; goes into every result."""
         return hashlib.blake2b("\n".join(self.ids).encode(), digest_size=8).hexdigest()
 
 
@@ -129,7 +132,6 @@ class GeneratedTaskSet(TaskSet):
         self.kinds = kinds
         self.size = size
         self._prefix = json.dumps([generator, options, split], sort_keys=True).encode()
-        self._stream_lookup: dict[str, int] = {}
 
     @property
     def finite(self) -> bool:
@@ -163,3 +165,33 @@ class GeneratedTaskSet(TaskSet):
                 return self.task(int(tail))
             raise UnknownTaskError(f"task_id must look like stream-17, got {task_id!r}.")
         return super().lookup(task_id)
+
+
+_shared: dict[tuple[type, str, str], TaskSet] = {}
+
+
+def shared_task_set(cls: Any, split: str, options: dict[str, Any]) -> TaskSet:
+    """Returns `cls.task_set(split, **options)`, the same object for everybody in this process.
+
+    Args:
+        cls: a `TextEnv` class.
+        split: name of the split.
+        options: the constructor's arguments that choose tasks.
+
+    Raises:
+        UnknownTaskError: If the class has no such split.
+    """
+    expect_split(split, cls.splits)
+    key = (cls, split, json.dumps(options, sort_keys=True, default=repr))
+    found = _shared.get(key)
+    if found is None:
+        found = _shared[key] = cls.task_set(split, **options)
+    return found
+
+
+def expect_split(split: str, splits: tuple[str, ...]) -> None:
+    """Raises `UnknownTaskError` unless `split` is one of `splits` or the unbounded "stream"."""
+    if split not in splits and split != STREAM:
+        raise UnknownTaskError(
+            f"split must be one of {', '.join((*splits, STREAM))}, got {split!r}."
+        )

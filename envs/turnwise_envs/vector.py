@@ -64,6 +64,6 @@ def restore_vector(
         raise UsageError(f"index must be in [0, {vec.num_envs}), got {index}.")
     mask = np.zeros(vec.num_envs, dtype=np.bool_)
     mask[index] = True
-    seeds = [seed if i == index else None for i in range(vec.num_envs)]
+    seeds: Any = [seed if i == index else None for i in range(vec.num_envs)]
     observations, infos = vec.reset(seed=seeds, options={"snapshot": blob, "reset_mask": mask})
     return observations, unbatch_info(infos, index)
