@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import gymnasium as gym
 
 import turnwise_envs
 from turnwise_agents.algorithms import load_algorithm
@@ -27,7 +26,7 @@ from turnwise_agents.scorer import Scorer
 from turnwise_agents.task_pool import MixturePool, TaskSource
 from turnwise_agents.tracking import make_tracker
 from turnwise_agents.trainer import EvalSet, Trainer, TrainerConfig, specs_for_eval
-from turnwise_agents.types import Group, Sampling
+from turnwise_agents.types import Group, RolloutSpec, Sampling
 from turnwise_envs import UsageError
 
 
@@ -177,10 +176,18 @@ class Run:
     Args:
         config: what to build.
         resume: continue from the newest checkpoint in `config.run_dir`.
+        progress: told what happens while the model is prepared.
     """
 
-    def __init__(self, config: TrainConfig, *, resume: bool = False) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        *,
+        resume: bool = False,
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
         self.config = config
+        self.progress = progress
         kwargs = check_config(config)
         self.algorithm: Algorithm = load_algorithm(config.algorithm)(config.algo)
         if config.model == "tabular":
@@ -257,6 +264,7 @@ class Run:
             run_dir=config.run_dir,
             seed=config.trainer.seed,
             warm_start=config.warm_start,
+            progress=self.progress,
         )
 
     def rollout(self, envs: EnvPool, temperature: float) -> Rollout:
@@ -331,14 +339,38 @@ def resume(run_dir: Path) -> Path:
 
 
 def dry_run(config: TrainConfig) -> str:
-    """Returns the resolved configuration, one rendered prompt and its token counts."""
-    kwargs = check_config(config)
-    run_config = dataclasses.replace(config, warm_start=False)
-    data = dataclasses.asdict(run_config)
-    data["run_dir"] = str(data["run_dir"])
-    env_id = config.env[0]
-    env = gym.make(env_id, **{**kwargs, "split": config.split})
-    observation, _ = env.reset(seed=config.trainer.seed)
-    lines = ["Resolved configuration:", json.dumps(data, indent=1), ""]
-    lines += [f"First observation of {env_id} ({len(observation)} characters):", observation, ""]
-    return "\n".join(lines)
+    """Returns the resolved configuration, one rendered prompt and its token counts.
+
+    Builds everything but the warm start, plays nothing beyond one reset, and leaves no run behind.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        shown = dataclasses.replace(config, run_dir=Path(scratch), warm_start=False)
+        run = Run(shown)
+        env_id, task_id = run.pool.draw(1)[0]
+        env = run.envs.acquire(env_id)
+        observation, info = env.reset(seed=config.trainer.seed, options={"task_id": task_id})
+        spec = RolloutSpec(env_id=env_id, task_id=task_id, group_id="dry", count=1)
+        context = run.parts.contexts.new(env, spec)
+        context.begin(observation, info)
+        prompt = context.request("act").prompt_ids
+        run.tracker.close()
+        run.envs.release(env_id, env)
+        run.envs.close()
+    data = dataclasses.asdict(config)
+    data["run_dir"] = str(config.run_dir)
+    tokenizer = run.parts.tokenizer
+    rendered = observation if tokenizer is None else tokenizer.decode(prompt)
+    episodes = config.algo.group_size * config.algo.groups_per_iteration
+    return "\n".join(
+        [
+            "Resolved configuration:",
+            json.dumps(data, indent=1),
+            "",
+            f"First prompt of task {task_id} of {env_id}:",
+            rendered,
+            "",
+            f"Prompt: {len(prompt)} tokens. Completion: up to {config.max_new_tokens} a turn. "
+            f"Context: up to {config.max_context_tokens}. "
+            f"Episodes: {episodes} an iteration.",
+        ]
+    )
