@@ -90,9 +90,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     file = path / "state.pt"
     try:
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:
+    except Exception as error:  # torch raises a dozen unrelated types for damaged files
         raise CheckpointError(
-            f"checkpoint {file} could not be read: {error}. "
+            f"checkpoint {file} could not be read: {str(error).splitlines()[0]}. "
             "Remove its folder to continue from the one before it."
         ) from error
     if state.get("format") != FORMAT:
