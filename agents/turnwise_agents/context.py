@@ -20,9 +20,9 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 import gymnasium as gym
-from turnwise_envs.errors import UsageError
 
 from turnwise_agents.types import Generation, RolloutSpec
+from turnwise_envs.errors import UsageError
 
 _PROBE = "turnwise probe of an answer"
 _CACHED_TEXTS = 16_384
@@ -348,7 +348,7 @@ def _user(text: str) -> dict[str, str]:
     return {"role": "user", "content": text}
 
 
-class ChatContextFactory:
+class ChatContexts:
     """Makes the contexts of a chat model.
 
     Args:

@@ -47,7 +47,7 @@ class Scorer:
         rows = self._score(prompts, completions, frozenset(), model, temperature)
         return [
             row[len(p) : len(p) + len(c)]
-            for row, p, c in zip(rows, prompts, completions, strict=False)
+            for row, p, c in zip(rows, prompts, completions, strict=True)
         ]
 
     def values(
@@ -60,7 +60,7 @@ class Scorer:
         rows = self._score(prompts, completions, frozenset({"values"}), "policy", 1.0)
         return [
             row[len(p) : len(p) + len(c)]
-            for row, p, c in zip(rows, prompts, completions, strict=False)
+            for row, p, c in zip(rows, prompts, completions, strict=True)
         ]
 
     def _score(
@@ -80,9 +80,8 @@ class Scorer:
             if not prompt:
                 raise UsageError(f"prompts[{i}] must hold at least one id, got none.")
         results: list[list[float]] = [[] for _ in prompts]
-        for batch in self._batches(
-            [len(p) + len(c) for p, c in zip(prompts, completions, strict=False)]
-        ):
+        lengths = [len(p) + len(c) for p, c in zip(prompts, completions, strict=True)]
+        for batch in self._batches(lengths):
             segments = [
                 Segment(
                     trajectory_id=str(i),

@@ -46,7 +46,8 @@ class Learner(Protocol):
 
     def step(self) -> dict[str, float]:
         """Clips, takes one optimiser step on everything with a gradient, zeroes; returns metrics
-        ("grad_norm", "learning_rate")."""
+        ("grad_norm", "learning_rate").
+        """
         ...
 
     def add_head(self, name: str, init: float = 0.0) -> None:

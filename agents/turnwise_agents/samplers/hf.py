@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -46,11 +46,6 @@ class CacheStats:
     forwards: int = 0
     """Calls of the model."""
 
-    @property
-    def hit_share(self) -> float:
-        """Share of prompt tokens that came from the cache, in [0, 1]."""
-        return self.reused / max(1, self.reused + self.prefilled)
-
 
 @dataclass(slots=True)
 class _Session:
@@ -80,7 +75,8 @@ class HFSampler:
 
     Args:
         model: the model; shared with the learner where both live in one process.
-        stop_ids: ids that end a completion (kept as its last id).
+        stop_ids: ids that end a completion (kept as its last id), besides those that the model's
+            own generation config names.
         pad_id: any id; its keys and values are never seen.
         persistent: keep the cache between calls; None does where the model allows it.
     """
@@ -99,7 +95,8 @@ class HFSampler:
             )
         self.model = model
         self.pad_id = pad_id
-        self.stats = CacheStats()
+        self.counts = CacheStats()
+        self._reported = CacheStats()
         self.version = 0
         self.device = next(model.parameters()).device
         config = model.config.get_text_config()  # type: ignore[union-attr, operator]
@@ -113,7 +110,9 @@ class HFSampler:
             )
         self.persistent = possible if persistent is None else persistent
         self._is_stop = np.zeros(self._vocab_size + 1, dtype=bool)
-        self._is_stop[[i for i in stop_ids if i < self._vocab_size]] = True
+        self._is_stop[[i for i in (*stop_ids, *_own_stop_ids(model)) if i < self._vocab_size]] = (
+            True
+        )
         self._cache = RaggedCache(self._layers, self.device)
         self._sessions: dict[str, _Session] = {}
         self._row_owner: list[str | None] = []
@@ -166,6 +165,16 @@ class HFSampler:
             session = self._sessions[session_id] = _Session(row)
         return session
 
+    def stats(self) -> dict[str, float]:
+        """Returns "cache_hit_share" and "sampler_forwards" since the last call."""
+        now, before = self.counts, self._reported
+        self._reported = replace(now)
+        reused, prefilled = now.reused - before.reused, now.prefilled - before.prefilled
+        return {
+            "cache_hit_share": reused / max(1, reused + prefilled),
+            "sampler_forwards": float(now.forwards - before.forwards),
+        }
+
     # ---------------------------------------------------------------- generation
 
     def generate(self, requests: Sequence[Request]) -> list[Generation]:
@@ -183,7 +192,7 @@ class HFSampler:
                 tokens, logprobs, lengths = self._generate_persistent(requests, draw)
             else:
                 tokens, logprobs, lengths = self._generate_anew(requests, draw)
-        self.stats.generated += int(lengths.sum())
+        self.counts.generated += int(lengths.sum())
         return [
             Generation(
                 prompt_ids=request.prompt_ids,
@@ -219,8 +228,8 @@ class HFSampler:
             [_reusable(s.ids, r.prompt_ids) for s, r in zip(sessions, requests, strict=True)]
         )
         ends = np.array([len(r.prompt_ids) for r in requests])
-        self.stats.reused += int(starts.sum())
-        self.stats.prefilled += int((ends - starts).sum())
+        self.counts.reused += int(starts.sum())
+        self.counts.prefilled += int((ends - starts).sum())
         self._cache.reserve(len(self._row_owner), int((ends + draw.limits).max()))
         live = _row_order(ends - starts, np.array([s.row for s in sessions]))
         self._to_front([sessions[i] for i in live])
@@ -329,7 +338,7 @@ class HFSampler:
         dtype = self.model.dtype
         mask = torch.zeros(hidden.shape, dtype=dtype, device=self.device)
         mask.masked_fill_(hidden, torch.finfo(dtype).min)
-        self.stats.forwards += 1
+        self.counts.forwards += 1
         outputs = self.model(
             input_ids=torch.from_numpy(ids).to(self.device),
             attention_mask=mask,
@@ -350,7 +359,7 @@ class HFSampler:
         for i, request in enumerate(requests):
             ids[i, width - len(request.prompt_ids) :] = torch.tensor(request.prompt_ids)
             mask[i, width - len(request.prompt_ids) :] = 1
-        self.stats.prefilled += int(mask.sum())
+        self.counts.prefilled += int(mask.sum())
         tokens = np.zeros((count, int(draw.limits.max())), dtype=np.int64)
         logprobs = np.zeros(tokens.shape, dtype=np.float32)
         lengths = np.zeros(count, dtype=np.int64)
@@ -358,7 +367,7 @@ class HFSampler:
         cache = DynamicCache(config=self.model.config)
         ids, mask, rows = ids.to(self.device), mask.to(self.device), np.arange(count)
         for step in range(tokens.shape[1]):
-            self.stats.forwards += 1
+            self.counts.forwards += 1
             outputs = self.model(
                 input_ids=ids,
                 attention_mask=mask,
@@ -431,6 +440,13 @@ def supports_persistent_cache(config: Any) -> bool:
     if kinds is not None:
         return all(kind == "full_attention" for kind in kinds)
     return getattr(config, "sliding_window", None) is None and not hasattr(config, "state_size")
+
+
+def _own_stop_ids(model: Any) -> list[int]:
+    ids = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    if ids is None:
+        return []
+    return [ids] if isinstance(ids, int) else list(ids)
 
 
 def _check(requests: Sequence[Request], vocab_size: int) -> None:
