@@ -1,0 +1,45 @@
+"""The algorithms by their command-line names; `load_algorithm` also takes module:Class."""
+
+from __future__ import annotations
+
+import importlib
+
+from turnwise_envs.errors import UsageError
+
+from turnwise_agents.algorithms.base import Algorithm
+from turnwise_agents.algorithms.gigpo import GiGPO
+from turnwise_agents.algorithms.grpo import GRPO
+from turnwise_agents.algorithms.reinforce import REINFORCE
+from turnwise_agents.algorithms.rloo import RLOO
+
+ALGORITHMS: dict[str, type[Algorithm]] = {
+    "reinforce": REINFORCE,
+    "rloo": RLOO,
+    "grpo": GRPO,
+    "gigpo": GiGPO,
+}
+
+
+def load_algorithm(name: str) -> type[Algorithm]:
+    """Returns the class of a name in `ALGORITHMS`, or of "module:Class".
+
+    Raises:
+        UsageError: If there is no such name, module or class, or the class is no `Algorithm`.
+    """
+    if ":" not in name:
+        if name not in ALGORITHMS:
+            raise UsageError(
+                f"algorithm must be one of {', '.join(ALGORITHMS)} or module:Class, got {name!r}."
+            )
+        return ALGORITHMS[name]
+    module_name, _, class_name = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(
+            f"algorithm {name!r} must name an importable class, got {error}. "
+            "Write it as package.module:Class, with the module on PYTHONPATH."
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Algorithm)):
+        raise UsageError(f"algorithm {name!r} must be a subclass of Algorithm, got {found!r}.")
+    return found

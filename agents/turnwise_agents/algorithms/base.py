@@ -151,7 +151,8 @@ class Algorithm:
     """
 
     Config: ClassVar[type[AlgorithmConfig]] = AlgorithmConfig
-    needs: ClassVar[Needs] = Needs()
+    needs: Needs = Needs()
+    """The class's needs; an instance may set its own where they depend on the configuration."""
 
     def __init__(self, config: Any = None) -> None:
         self.config = config if config is not None else self.Config()

@@ -1,0 +1,30 @@
+"""Pure functions from returns to advantages; each docstring has its recurrence and its paper."""
+
+from turnwise_agents.estimators.gigpo import (
+    anchor_groups,
+    anchor_statistics,
+    similar_anchor_groups,
+    step_advantages,
+)
+from turnwise_agents.estimators.group_relative import (
+    encode_ids,
+    group_relative_advantages,
+    leave_one_out_advantages,
+    whiten,
+    zero_variance_share,
+)
+from turnwise_agents.estimators.returns import discounted_returns, gae
+
+__all__ = [
+    "anchor_groups",
+    "anchor_statistics",
+    "discounted_returns",
+    "encode_ids",
+    "gae",
+    "group_relative_advantages",
+    "leave_one_out_advantages",
+    "similar_anchor_groups",
+    "step_advantages",
+    "whiten",
+    "zero_variance_share",
+]

@@ -1,0 +1,129 @@
+"""GiGPO: GRPO over episodes plus a comparison of steps that start from the same state.
+
+Feng et al. 2025, "Group-in-Group Policy Optimization for LLM Agent Training", arXiv:2505.10978.
+
+    A^E_i     = (R_i - mean(R_g)) / F                       episodes of one task      (equation 3)
+    G_{i,t}   = sum_{k >= t} gamma^{k - t} r_{i,k}          return of a step          (equation 5)
+    A^S_{i,t} = (G_{i,t} - mean(G_b)) / F                   steps of one anchor group (equation 7)
+    A_{i,t}   = A^E_i + omega * A^S_{i,t}                                             (equation 8)
+
+F is the standard deviation (`normalize_std=True`, the ALFWorld and search recipe) or 1 (the WebShop
+recipe). With omega = 0 it is GRPO. A step alone in its anchor group has A^S = 0.
+
+Deviations from the paper and from its published code:
+
+- Anchor groups are formed by the environment's `anchor_key`, the task-relevant part of the state.
+  The paper groups by observation text, which merges unrelated states where replies are short
+  ("Nothing happens."): `anchor="observation"`, or `"similar"` with a threshold.
+- Episode statistics are over trajectories, as in the paper; the published default is over rows,
+  one per turn: `statistics="step"`.
+- A task group of one gets A^E = 0; the published code gives it its raw score.
+- The penalty for invalid actions is subtracted from its turn's own G after discounting, so it does
+  not flow back (as in the published trainer), and from the episode's return (there: from that
+  turn's row only), so that omega = 0 stays GRPO. Every inapplicable action counts as invalid; the
+  published environments check the tags only.
+- No row is duplicated to fill batches, which there happens before the statistics.
+- The pages of `grpo` and `policy_gradient` hold for the rest: failed episodes, branches, defaults.
+
+Logged besides theirs: `credit/merge_rate` (share of turns in anchor groups of two or more; near 0,
+GiGPO is GRPO), `credit/anchor_group_size` (mean), `credit/singleton_share` (of anchor groups).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from turnwise_envs.errors import UsageError
+
+from turnwise_agents.algorithms.base import AlgorithmConfig, Metrics, Services
+from turnwise_agents.algorithms.grpo import GRPO, GRPOConfig
+from turnwise_agents.estimators import (
+    anchor_groups,
+    anchor_statistics,
+    discounted_returns,
+    similar_anchor_groups,
+    step_advantages,
+)
+from turnwise_agents.estimators.checks import expect_choice, expect_range
+from turnwise_agents.estimators.returns import Floats, Ints
+from turnwise_agents.estimators.table import TurnTable
+from turnwise_agents.types import Credit, Group
+
+Anchor = Literal["anchor_key", "state_key", "observation", "similar"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GiGPOConfig(GRPOConfig):
+    """Configuration of `GiGPO`."""
+
+    gamma: float = 0.95
+    """Discount of step returns per turn, in [0, 1]. Published runs: 0.95."""
+    step_advantage_weight: float = 1.0
+    """Weight omega of the step advantage. Paper: 1; robust between 0.4 and 1.2."""
+    anchor: Anchor = "anchor_key"
+    """What makes two states the same: "anchor_key" and "state_key" of the environment,
+    "observation" (the paper's, exact), or "similar" observations."""
+    similarity_threshold: float = 0.95
+    """Least similarity for anchor="similar", between 0 and 1. Published default 0.95, search 0.9."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect_range("gamma", self.gamma, 0.0, 1.0)
+        expect_choice("anchor", self.anchor, ("anchor_key", "state_key", "observation", "similar"))
+        if not 0.0 < self.similarity_threshold < 1.0:
+            raise UsageError(
+                "similarity_threshold must be between 0 and 1 (both excluded), "
+                f"got {self.similarity_threshold}."
+            )
+
+
+class GiGPO(GRPO):
+    """Group-in-group policy optimisation."""
+
+    Config: ClassVar[type[AlgorithmConfig]] = GiGPOConfig
+
+    def __init__(self, config: Any = None, **kwargs: Any) -> None:
+        super().__init__(config, **kwargs)
+        self._anchor_metrics: Metrics = {}
+
+    def anchors(self, table: TurnTable) -> Ints:
+        """Returns [S']: the anchor group of every trainable turn."""
+        chosen = table.trainable
+        turns = [turn for turn, keep in zip(table.turns, chosen.tolist(), strict=True) if keep]
+        ids = table.turn_group_ids[chosen]
+        if self.config.anchor == "similar":
+            texts = [turn.observation for turn in turns]
+            return similar_anchor_groups(ids, texts, threshold=self.config.similarity_threshold)
+        return anchor_groups(ids, [getattr(turn, self.config.anchor) for turn in turns])
+
+    def step_level(self, table: TurnTable) -> Floats:
+        """Returns [S]: A^S of every turn, 0 where not trainable."""
+        returns = discounted_returns(table.rewards, table.trajectory_ids, gamma=self.config.gamma)
+        returns = returns + table.immediate_rewards
+        anchors = self.anchors(table)
+        self._anchor_metrics = anchor_statistics(anchors)
+        advantages = np.zeros(len(table.turns))
+        advantages[table.trainable] = step_advantages(
+            returns[table.trainable],
+            anchors,
+            normalize_std=self.config.normalize_std,
+            eps=self.config.eps,
+            std=self.config.std,
+        )
+        return advantages
+
+    def assign_credit(self, groups: list[Group]) -> list[Credit]:
+        """Returns A^E + omega * A^S at every turn."""
+        table = self.table(groups)
+        advantages = table.spread(self.episode_advantages(table))
+        if self.config.step_advantage_weight:
+            advantages = advantages + self.config.step_advantage_weight * self.step_level(table)
+        return table.credits(advantages)
+
+    def observe(self, groups: list[Group], services: Services) -> Metrics:
+        """Adds how well steps met in the last `assign_credit`."""
+        metrics = super().observe(groups, services)
+        metrics.update({f"credit/{name}": v for name, v in self._anchor_metrics.items()})
+        return metrics

@@ -1,0 +1,209 @@
+"""What the policy-gradient algorithms share: the loss, the reward channels, their configuration.
+
+    loss = aggregate( w * surrogate(rho, A) + kl_coef * KL_estimate - ent_coef * entropy )
+
+with rho = pi / pi_old, A from `assign_credit`, and w the correction of the sampler-trainer gap.
+REINFORCE, RLOO, GRPO and GiGPO differ in `assign_credit` only, so their defaults here are one
+common setting, that of the published GiGPO runs (ALFWorld; algorithm pages quote what their own
+papers used): a comparison at defaults compares credit assignment and nothing else.
+
+Explanation of the logged metrics (besides `rollout/...`):
+
+- `loss/approx_kl`, `loss/clip_fraction`, `loss/ratio_mean`: see `losses.ratio_metrics`.
+- `loss/sampled_entropy`: mean of -log pi over the sampled tokens; an unbiased estimate of the
+  entropy before the first optimiser step. `loss/entropy`: exact, where ent_coef is not 0.
+- `loss/kl`: the KL estimate itself, where kl_coef is not 0.
+- `loss/importance_weight`, `loss/importance_masked`: mean weight; share of tokens masked out.
+- `credit/zero_variance_share`: groups of trained-on trajectories whose shaped returns are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+from turnwise_envs.errors import UsageError
+
+from turnwise_agents import losses
+from turnwise_agents.algorithms.base import (
+    Algorithm,
+    AlgorithmConfig,
+    Batch,
+    Metrics,
+    Needs,
+    Outputs,
+    Services,
+)
+from turnwise_agents.estimators import zero_variance_share
+from turnwise_agents.estimators.checks import expect_choice
+from turnwise_agents.estimators.table import TurnTable
+from turnwise_agents.rewards import InvalidActionPenalty, RewardShaper
+from turnwise_agents.types import Group
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyGradientConfig(AlgorithmConfig):
+    """Fields of every policy-gradient algorithm; defaults are GiGPO's published ALFWorld runs."""
+
+    surrogate: Literal["clip", "cispo", "sapo"] = "clip"
+    """Per-token loss; "clip" is PPO's."""
+    ratio_level: Literal["token", "sequence"] = "token"
+    """"sequence" uses GSPO's length-normalised ratio per segment (with clips near 3e-4)."""
+    clip_ratio_low: float = 0.2
+    """Lower clip: ratios below 1 - low are cut. Published scripts: 0.2."""
+    clip_ratio_high: float = 0.2
+    """Upper clip: ratios above 1 + high are cut. Published scripts: 0.2; DAPO 0.28."""
+    dual_clip: float | None = 3.0
+    """Bound on the loss of negative advantages, in units of |A|; None for none. verl: 3."""
+    kl_coef: float = 0.01
+    """Weight of the KL penalty to the initial policy; 0 keeps no copy of it. ALFWorld and WebShop
+    runs 0.01, search 0.001; DeepSeekMath 0.04; DAPO and Dr. GRPO 0."""
+    kl_estimator: losses.KLEstimator = "k3"
+    """Estimator of the KL term. GRPO, equation 4: k3."""
+    kl_model: str = "ref"
+    """Name of the second model that the penalty is taken to."""
+    ent_coef: float = 0.001
+    """Weight of the entropy bonus; published scripts 0.001, search 0."""
+    loss_aggregation: losses.LossAggregation = "token"
+    """How tokens are averaged, see `losses.aggregate`. Published trainer: token mean (as DAPO);
+    the GRPO paper: sequence."""
+    max_completion_length: int | None = None
+    """The constant of loss_aggregation="constant": most generated tokens of a segment."""
+    importance_correction: losses.Correction = "off"
+    """Weights for samplers whose log-probabilities differ from the learner's; wants
+    recompute_old_logprobs."""
+    importance_cap: float = 2.0
+    """Largest weight, see `losses.importance_weights`."""
+    invalid_action_penalty: float = 0.1
+    """Subtracted at turns with an invalid action, in units of reward. ALFWorld and WebShop runs
+    0.1 beside a success reward of 10, search 0.01 beside 1."""
+    mask_truncated: bool = False
+    """Keep trajectories that hit a token, context or time limit out of the gradient (they stay in
+    the statistics). DAPO's overlong filtering."""
+
+    def __post_init__(self) -> None:
+        expect_choice("surrogate", self.surrogate, ("clip", "cispo", "sapo"))
+        expect_choice("ratio_level", self.ratio_level, ("token", "sequence"))
+        expect_choice("kl_estimator", self.kl_estimator, ("k1", "k2", "k3"))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, float | int) and not value >= 0:
+                raise UsageError(f"{field.name} must be non-negative, got {value}.")
+        if self.clip_ratio_low >= 1:
+            raise UsageError(f"clip_ratio_low must be below 1, got {self.clip_ratio_low}.")
+        if self.dual_clip is not None and self.dual_clip <= 1:
+            raise UsageError(f"dual_clip must be above 1 or None, got {self.dual_clip}.")
+        if self.loss_aggregation == "constant" and not self.max_completion_length:
+            raise UsageError(
+                'max_completion_length must be positive for loss_aggregation="constant", '
+                f"got {self.max_completion_length}."
+            )
+
+
+class PolicyGradient(Algorithm):
+    """Base of the policy-gradient algorithms; subclasses assign credit.
+
+    Args:
+        config: None takes the defaults.
+        shapers: further reward channels, see `turnwise_agents.rewards`.
+    """
+
+    Config: ClassVar[type[AlgorithmConfig]] = PolicyGradientConfig
+
+    def __init__(self, config: Any = None, shapers: Sequence[RewardShaper] = ()) -> None:
+        super().__init__(config)
+        penalty = self.config.invalid_action_penalty
+        own = [InvalidActionPenalty(penalty)] if penalty else []
+        self.shapers: list[RewardShaper] = [*own, *shapers]
+        names = [shaper.channel for shaper in self.shapers]
+        if len(set(names)) != len(names):
+            raise UsageError(f"The channels of the shapers must be unique, got {names}.")
+        self.needs = Needs(
+            outputs=frozenset({"entropy"} if self.config.ent_coef else ()),
+            models=frozenset({self.config.kl_model} if self.config.kl_coef else ()),
+        )
+
+    def shape(self, groups: list[Group], services: Services) -> None:
+        """Lets every shaper write its channel."""
+        for shaper in self.shapers:
+            shaper(groups, services)
+
+    def table(self, groups: Sequence[Group]) -> TurnTable:
+        """Returns the turns of `groups` as arrays, reward channels included."""
+        table = TurnTable(
+            groups,
+            channels=[shaper.channel for shaper in self.shapers],
+            immediate=[shaper.channel for shaper in self.shapers if shaper.immediate],
+        )
+        if self.config.mask_truncated:
+            cut = [t.stop in ("tokens", "context", "time") for t in table.trajectories]
+            table.trainable &= ~table.spread(torch.tensor(cut, dtype=torch.bool).numpy())
+        return table
+
+    def loss(self, outputs: Outputs, batch: Batch) -> tuple[Tensor, Metrics]:
+        """Returns this micro-batch's share of the minibatch's loss, and its metrics."""
+        config, mask, norms = self.config, batch.loss_mask, batch.norms
+        advantages = batch.advantages.to(outputs.logprobs.dtype)
+        token_ratio = losses.masked_log_ratio(outputs.logprobs, batch.old_logprobs, mask)
+        log_ratio = token_ratio
+        if config.ratio_level == "sequence":
+            log_ratio = losses.sequence_log_ratio(token_ratio, mask)
+        weights = losses.importance_weights(
+            batch.old_logprobs,
+            batch.sampler_logprobs,
+            mask,
+            mode=config.importance_correction,
+            cap=config.importance_cap,
+        )
+        terms = weights * self.surrogate(log_ratio, outputs.logprobs, advantages)
+        metrics = losses.ratio_metrics(
+            log_ratio,
+            mask,
+            advantages,
+            norms,
+            clip_ratio_low=config.clip_ratio_low,
+            clip_ratio_high=config.clip_ratio_high,
+        )
+        token_sums = {"sampled_entropy": -outputs.logprobs}
+        if config.kl_coef:
+            reference = outputs.models[config.kl_model]
+            kl = losses.kl_penalty(outputs.logprobs, reference, mask, config.kl_estimator)
+            terms = terms + config.kl_coef * kl
+            token_sums["kl"] = kl
+        if config.ent_coef:
+            assert outputs.entropy is not None
+            terms = terms - config.ent_coef * outputs.entropy
+            token_sums["entropy"] = outputs.entropy
+        if config.importance_correction != "off":
+            token_sums["importance_weight"] = weights
+            token_sums["importance_masked"] = (weights == 0).to(weights.dtype)
+        with torch.no_grad():
+            for name, values in token_sums.items():
+                metrics[name] = float(losses.masked_sum(values, mask)) / norms.tokens
+        total = losses.aggregate(
+            terms, mask, norms, config.loss_aggregation, max_tokens=config.max_completion_length
+        )
+        return total, metrics
+
+    def surrogate(self, log_ratio: Tensor, logprobs: Tensor, advantages: Tensor) -> Tensor:
+        """Returns the per-token policy loss, [B, L]."""
+        if self.config.surrogate == "cispo":
+            return losses.cispo_loss(log_ratio, logprobs, advantages)
+        if self.config.surrogate == "sapo":
+            return losses.sapo_loss(log_ratio, advantages)
+        return losses.clipped_surrogate(
+            log_ratio,
+            advantages,
+            clip_ratio_low=self.config.clip_ratio_low,
+            clip_ratio_high=self.config.clip_ratio_high,
+            dual_clip=self.config.dual_clip,
+        )
+
+    def observe(self, groups: list[Group], services: Services) -> Metrics:
+        """Returns diagnostics of the credit."""
+        table = self.table([g for g in groups if g.purpose == "train"])
+        share = zero_variance_share(table.returns, table.group_ids)
+        return {"credit/zero_variance_share": share}

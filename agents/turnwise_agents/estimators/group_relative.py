@@ -1,0 +1,162 @@
+"""Baselines taken from the other members of a group, and whitening over a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from turnwise_agents.estimators.checks import expect_choice, expect_equal_shape, expect_rank
+from turnwise_agents.estimators.returns import Floats, Ints
+
+Std = Literal["unbiased", "population"]
+Weight = Literal["trajectory", "step"]
+
+
+def encode_ids(keys: Iterable[Hashable]) -> Ints:
+    """Returns [N] integers, equal where the keys are equal, numbered by first appearance."""
+    seen: dict[Hashable, int] = {}
+    return np.fromiter((seen.setdefault(key, len(seen)) for key in keys), dtype=np.int64)
+
+
+def _dense(ids: npt.NDArray[Any]) -> tuple[Ints, Ints]:
+    """Returns each row's group number 0..K-1 and the row of each group's first member."""
+    _, first, dense = np.unique(ids, return_index=True, return_inverse=True)
+    return dense.reshape(-1), first
+
+
+def group_relative_advantages(
+    returns: Floats,
+    group_ids: npt.NDArray[Any],
+    *,
+    normalize_std: bool = True,
+    eps: float = 1e-6,
+    std: Std = "unbiased",
+    weight: Weight = "trajectory",
+    lengths: npt.NDArray[Any] | None = None,
+) -> Floats:
+    """Compares each value with the mean of its group.
+
+        A_i = (R_i - mean(R_g)) / (std(R_g) + eps),    g = group of i
+        A_i =  R_i - mean(R_g)                         without normalize_std (Dr. GRPO)
+
+    A group of one, and a group whose members are all equal, get advantage 0 exactly.
+
+    Args:
+        returns: [B] one value per member: the episode return of a trajectory, or (GiGPO's second
+            level) the return of a step.
+        group_ids: [B] int; members of equal id are compared.
+        normalize_std: whether to divide by the group's standard deviation.
+        eps: added to the standard deviation, in units of return.
+        std: "unbiased" divides the squares by N - 1, "population" by N.
+        weight: "trajectory" counts every member once; "step" counts it `lengths` times, as if
+            each of its steps were a row.
+        lengths: [B] number of steps, needed for weight="step".
+
+    Returns:
+        [B] advantages, in the order of `returns`.
+
+    Raises:
+        UsageError: If shapes differ, an option is unknown, or lengths are missing.
+
+    References:
+        GRPO: Shao et al. 2024, arXiv:2402.03300, section 4.1.2. Dr. GRPO: Liu et al. 2025,
+        arXiv:2503.20783. Paper against the authors' code: verl and GiGPO's trainer take mean and
+        std over *rows*, so that long trajectories weigh more (weight="step" reproduces it), and
+        give a group of one its raw score. We follow the papers: one value per trajectory, and 0
+        for a group of one.
+    """
+    expect_rank(1, returns=returns, group_ids=group_ids)
+    expect_equal_shape(returns=returns, group_ids=group_ids)
+    expect_choice("std", std, ("unbiased", "population"))
+    expect_choice("weight", weight, ("trajectory", "step"))
+    if weight == "step" or lengths is not None:
+        lengths = np.zeros(0) if lengths is None else lengths
+        expect_equal_shape(returns=returns, lengths=lengths)
+    if not len(returns):
+        return np.zeros(0)
+    ids, first = _dense(group_ids)
+    members = np.bincount(ids)
+    weights = lengths if weight == "step" else None
+    counts = members if weights is None else np.bincount(ids, weights=weights)
+    # Values relative to a member of the group: equal values then give exact zeros.
+    shifted = returns - returns[first][ids]
+    sums = np.bincount(ids, weights=shifted if weights is None else shifted * weights)
+    centred = shifted - (sums / np.maximum(counts, 1))[ids]
+    if normalize_std:
+        squares = centred**2
+        total = np.bincount(ids, weights=squares if weights is None else squares * weights)
+        degrees = counts - 1 if std == "unbiased" else counts
+        deviation = np.sqrt(total / np.maximum(degrees, 1))
+        centred = centred / (deviation + eps)[ids]
+    return np.where((members > 1)[ids], centred, 0.0)
+
+
+def leave_one_out_advantages(returns: Floats, group_ids: npt.NDArray[Any]) -> Floats:
+    """Compares each return with the mean of the *others* of its group.
+
+        A_i = R_i - sum_{j != i} R_j / (N - 1)  =  N / (N - 1) * (R_i - mean(R_g))
+
+    A group of one gets advantage 0.
+
+    Args:
+        returns: [B] episode returns.
+        group_ids: [B] int; trajectories of equal id are compared.
+
+    Returns:
+        [B] advantages, in the order of `returns`.
+
+    Raises:
+        UsageError: If shapes differ.
+
+    References:
+        RLOO: Ahmadian et al. 2024, arXiv:2402.14740, section 3; Kool et al. 2019. verl computes
+        the right-hand form, TRL the left-hand one; they are equal.
+    """
+    centred = group_relative_advantages(returns, group_ids, normalize_std=False)
+    if not len(returns):
+        return centred
+    ids, _ = _dense(group_ids)
+    counts = np.bincount(ids)
+    return centred * (counts / np.maximum(counts - 1, 1))[ids]
+
+
+def whiten(
+    values: Floats, mask: npt.NDArray[np.bool_] | None = None, *, eps: float = 1e-8
+) -> Floats:
+    """Shifts and scales values to mean 0 and variance 1.
+
+        y = (x - mean(x)) / sqrt(var(x) + eps),    var unbiased
+
+    Args:
+        values: any shape.
+        mask: same shape; only True entries enter the statistics, others become 0.
+        eps: added to the variance.
+
+    Returns:
+        Whitened values; zeros where fewer than two entries count.
+
+    Raises:
+        UsageError: If shapes differ.
+
+    References:
+        The `masked_whiten` that PPO and REINFORCE++ (arXiv:2501.03262) trainers share.
+    """
+    mask = np.ones(values.shape, dtype=bool) if mask is None else mask
+    expect_equal_shape(values=values, mask=mask)
+    chosen = values[mask]
+    if len(chosen) < 2:
+        return np.zeros_like(values, dtype=np.float64)
+    scaled = (values - chosen.mean()) / np.sqrt(chosen.var(ddof=1) + eps)
+    return np.where(mask, scaled, 0.0)
+
+
+def zero_variance_share(returns: Floats, group_ids: npt.NDArray[Any]) -> float:
+    """Returns the share of groups whose members all have the same return (0 if there is none)."""
+    if not len(returns):
+        return 0.0
+    ids, first = _dense(group_ids)
+    varied = np.bincount(ids, weights=returns != returns[first][ids]) > 0
+    return float(1.0 - varied.mean())

@@ -1,0 +1,87 @@
+"""From trajectory records to the flat arrays of the estimators, and back to `Credit`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+import numpy as np
+
+from turnwise_agents.estimators.group_relative import encode_ids
+from turnwise_agents.estimators.returns import Floats
+from turnwise_agents.types import Credit, Group, Turn
+
+
+class TurnTable:
+    """All turns of an iteration as arrays, [S] over turns and [B] over trajectories.
+
+    Trajectories that failed or never played a turn are left out everywhere. The prefix that a
+    branch copied from its parent counts in the episode's return, so that branches and whole
+    episodes are comparable; it gets no credit and is no member of any anchor group
+    (`trainable` is False there).
+
+    Args:
+        groups: the groups to train on.
+        channels: reward channels (`Turn.channels`) added to the environment's reward.
+        immediate: those among the channels that do not flow back to earlier turns' returns.
+
+    Attributes:
+        trajectories: [B] the records, in order.
+        turns: [S] their turns.
+        lengths: [B] number of turns.
+        group_ids: [B] int.
+        returns: [B] undiscounted sum of rewards and all channels.
+        trajectory_ids: [S] int, row of the trajectory.
+        turn_group_ids: [S] int.
+        rewards: [S] environment's reward plus the channels that flow back.
+        immediate_rewards: [S] sum of the channels that do not.
+        trainable: [S] bool.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[Group],
+        *,
+        channels: Sequence[str] = (),
+        immediate: Sequence[str] = (),
+    ) -> None:
+        self.trajectories = [t for g in groups for t in g.trajectories if not t.failed and t.turns]
+        self.turns = [turn for trajectory in self.trajectories for turn in trajectory.turns]
+        self.lengths = np.array([len(t.turns) for t in self.trajectories], dtype=np.int64)
+        self.group_ids = encode_ids([t.group_id for t in self.trajectories])
+        self.trajectory_ids = np.repeat(np.arange(len(self.trajectories)), self.lengths)
+        self.turn_group_ids = self.spread(self.group_ids)
+        self.rewards = np.array([turn.reward for turn in self.turns], dtype=np.float64)
+        self.immediate_rewards = np.zeros(len(self.turns))
+        for name in channels:
+            values = np.array([_channel(turn, name) for turn in self.turns], dtype=np.float64)
+            if name in immediate:
+                self.immediate_rewards += values
+            else:
+                self.rewards = self.rewards + values
+        self.returns: Floats = np.bincount(
+            self.trajectory_ids,
+            weights=self.rewards + self.immediate_rewards,
+            minlength=len(self.trajectories),
+        )
+        self.trainable = np.array(
+            [turn.generations[-1].trainable or turn.trainable for turn in self.turns], dtype=bool
+        )
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Returns [S]: each trajectory's value, [B], at all its turns."""
+        return np.repeat(values, self.lengths)
+
+    def credits(self, advantages: Floats) -> list[Credit]:
+        """Returns one `Credit` per trajectory from [S] advantages; 0 where not trainable."""
+        flat = np.where(self.trainable, advantages, 0.0).tolist()
+        ends = list(accumulate(self.lengths.tolist(), initial=0))
+        return [
+            Credit(trajectory_id=t.trajectory_id, turn=flat[start:end])
+            for t, start, end in zip(self.trajectories, ends, ends[1:], strict=False)
+        ]
+
+
+def _channel(turn: Turn, name: str) -> float:
+    value = turn.channels.get(name, 0.0)
+    return float(sum(value)) if isinstance(value, list) else value

@@ -1,0 +1,244 @@
+"""Policy losses as pure functions over padded [B, L] tensors and a mask.
+
+Per-token terms are not reduced; `aggregate` reduces them to a SUM over the micro-batch divided by a
+count of the whole minibatch (`Norms`), so a minibatch gives the same gradient however it is cut.
+Masked positions are replaced before any exponential: their gradient is exactly zero.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from turnwise_agents.algorithms.base import Norms
+from turnwise_agents.estimators.checks import expect_choice, expect_equal_shape, expect_rank
+
+KLEstimator = Literal["k1", "k2", "k3"]
+LossAggregation = Literal["token", "sequence", "trajectory", "constant"]
+Correction = Literal["off", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
+
+MAX_LOG_RATIO = 20.0
+"""Bound on log-ratios before exponentials; e**20 overflows nothing and clips nothing real."""
+
+
+def masked_log_ratio(logprobs: Tensor, old_logprobs: Tensor, mask: Tensor) -> Tensor:
+    """Returns log pi - log pi_old, [B, L]; 0 where masked, and where the old one is NaN.
+
+    A NaN (an engine that reported no log-probability) thereby counts as ratio 1, with gradient.
+    """
+    expect_rank(2, logprobs=logprobs, old_logprobs=old_logprobs, mask=mask)
+    expect_equal_shape(logprobs=logprobs, old_logprobs=old_logprobs, mask=mask)
+    old = torch.where(torch.isnan(old_logprobs), logprobs.detach(), old_logprobs)
+    difference = torch.where(mask, logprobs - old, 0.0)
+    return difference.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
+
+
+def masked_sum(values: Tensor, mask: Tensor) -> Tensor:
+    """Returns the sum over True entries; the others get exactly zero gradient."""
+    return torch.where(mask, values, 0.0).sum()
+
+
+def sequence_log_ratio(log_ratio: Tensor, mask: Tensor) -> Tensor:
+    """Returns the mean log-ratio of each row, spread over it: GSPO's length-normalised ratio.
+
+        log s_i = (1 / |y_i|) * sum_t log rho_{i,t}
+
+    Args:
+        log_ratio: [B, L], 0 where masked.
+        mask: [B, L] bool.
+
+    Returns:
+        [B, L] with equal entries in a row, differentiable.
+
+    References:
+        GSPO: Zheng et al. 2025, arXiv:2507.18071, equation 7. A row here is a `Segment`.
+    """
+    counts = mask.sum(dim=1, keepdim=True).clamp(min=1)
+    return (torch.where(mask, log_ratio, 0.0).sum(dim=1, keepdim=True) / counts).expand_as(log_ratio)
+
+
+def clipped_surrogate(
+    log_ratio: Tensor,
+    advantages: Tensor,
+    *,
+    clip_ratio_low: float = 0.2,
+    clip_ratio_high: float = 0.2,
+    dual_clip: float | None = None,
+) -> Tensor:
+    """Returns the per-token clipped loss, [B, L].
+
+        L = -min(rho * A, clip(rho, 1 - low, 1 + high) * A)
+        A < 0:  L = min(L, -c * A)                            with dual_clip c > 1
+
+    References:
+        PPO: Schulman et al. 2017, arXiv:1707.06347, equation 7; an upper bound of its own: DAPO,
+        arXiv:2503.14476; dual clip: Ye et al. 2020, arXiv:1912.09729.
+    """
+    ratio = log_ratio.exp()
+    clipped = ratio.clamp(1.0 - clip_ratio_low, 1.0 + clip_ratio_high)
+    loss = -torch.minimum(ratio * advantages, clipped * advantages)
+    if dual_clip is not None:
+        loss = torch.where(advantages < 0, torch.minimum(loss, -dual_clip * advantages), loss)
+    return loss
+
+
+def cispo_loss(
+    log_ratio: Tensor, logprobs: Tensor, advantages: Tensor, *, max_ratio: float = 5.0
+) -> Tensor:
+    """Returns -stop_gradient(min(rho, max_ratio)) * A * log pi, [B, L].
+
+    References:
+        CISPO: MiniMax-M1, arXiv:2506.13585, equation 4; `max_ratio` is the bound itself.
+    """
+    weight = log_ratio.detach().exp().clamp(max=max_ratio)
+    return -weight * advantages * logprobs
+
+
+def sapo_loss(
+    log_ratio: Tensor,
+    advantages: Tensor,
+    *,
+    temperature_positive: float = 1.0,
+    temperature_negative: float = 1.05,
+) -> Tensor:
+    """Returns -(4 / tau) * sigmoid(tau * (rho - 1)) * A, [B, L].
+
+    tau depends on the sign of A. The derivative by rho at rho = 1 is -A.
+
+    References:
+        SAPO: Gao et al. 2025, arXiv:2511.20347.
+    """
+    tau = torch.where(advantages > 0, temperature_positive, temperature_negative)
+    return -(4.0 / tau) * torch.sigmoid(tau * (log_ratio.exp() - 1.0)) * advantages
+
+
+def kl_penalty(
+    logprobs: Tensor, ref_logprobs: Tensor, mask: Tensor, estimator: KLEstimator
+) -> Tensor:
+    """Returns the per-token estimate of KL(pi || pi_ref) from sampled tokens, [B, L].
+
+        x = log pi - log pi_ref;   k1 = x;   k2 = x^2 / 2;   k3 = exp(-x) + x - 1
+
+    As a *loss* on on-policy samples, k1 has expected gradient 0, k2 that of KL(pi || pi_ref), k3
+    that of KL(pi_ref || pi).
+
+    References:
+        Schulman 2020, "Approximating KL divergence" (joschu.net/blog/kl-approx.html); k3 is the
+        term of GRPO, arXiv:2402.03300, equation 4.
+    """
+    expect_choice("estimator", estimator, ("k1", "k2", "k3"))
+    x = masked_log_ratio(logprobs, ref_logprobs, mask)
+    if estimator == "k1":
+        return x
+    if estimator == "k2":
+        return x.square() / 2
+    return (-x).exp() + x - 1.0
+
+
+def importance_weights(
+    old_logprobs: Tensor, sampler_logprobs: Tensor, mask: Tensor, *, mode: Correction, cap: float
+) -> Tensor:
+    """Returns weights for the gap between sampler and trainer, [B, L], without gradient.
+
+        d = log pi_old - log pi_sampler;   token: w_t = exp(d_t);   sequence: w = exp(sum_t d_t)
+        truncate: min(w, cap);   mask: w where w <= cap, else 0
+
+    NaN log-probabilities count as equal (weight 1), and "off" gives ones.
+
+    References:
+        TIS: Yao et al. 2025; TRL's four modes, of which sequence_mask with cap 3 is its default.
+        The sequence form multiplies over all tokens, which masks long conversations; for agents
+        the token forms are the better ones.
+    """
+    modes = ("off", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask")
+    expect_choice("mode", mode, modes)
+    if mode == "off":
+        return torch.ones_like(old_logprobs)
+    gap = (old_logprobs - sampler_logprobs).detach()
+    gap = torch.where(mask & ~torch.isnan(gap), gap, 0.0)
+    if mode.startswith("sequence"):
+        gap = gap.sum(dim=1, keepdim=True).expand_as(gap)
+    weights = gap.clamp(max=MAX_LOG_RATIO).exp()
+    if mode.endswith("truncate"):
+        return weights.clamp(max=cap)
+    return torch.where(weights <= cap, weights, 0.0)
+
+
+def aggregate(
+    loss: Tensor,
+    mask: Tensor,
+    norms: Norms,
+    mode: LossAggregation = "token",
+    *,
+    max_tokens: int | None = None,
+) -> Tensor:
+    """Reduces per-token losses to this micro-batch's share of the minibatch's loss.
+
+    | mode | loss of the minibatch | weight of a token |
+    |---|---|---|
+    | "token" (DAPO) | sum / tokens | equal |
+    | "sequence" (GRPO) | mean over segments of their token means | less in long segments |
+    | "trajectory" | mean over trajectories of their token sums | equal; scale grows with length |
+    | "constant" (Dr. GRPO) | sum / (segments * max_tokens) | equal, whatever was sampled |
+
+    Args:
+        loss: [B, L] per-token terms.
+        mask: [B, L] bool.
+        norms: counts of the whole minibatch.
+        mode: see the table.
+        max_tokens: the constant length of mode "constant".
+
+    Returns:
+        A scalar; the scalars of all micro-batches add up to the minibatch's loss.
+
+    References:
+        GRPO arXiv:2402.03300 equation 3; DAPO arXiv:2503.14476 equation 8; Dr. GRPO
+        arXiv:2503.20783 section 3.1.
+    """
+    expect_equal_shape(loss=loss, mask=mask)
+    expect_choice("mode", mode, ("token", "sequence", "trajectory", "constant"))
+    loss = torch.where(mask, loss, 0.0)
+    if mode == "token":
+        return loss.sum() / norms.tokens
+    if mode == "trajectory":
+        return loss.sum() / norms.trajectories
+    if mode == "sequence":
+        counts = mask.sum(dim=1).clamp(min=1)
+        return (loss.sum(dim=1) / counts).sum() / norms.segments
+    if max_tokens is None or max_tokens < 1:
+        raise ValueError(
+            f'max_tokens must be positive for aggregation "constant", got {max_tokens}. '
+            "Pass the largest number of generated tokens a segment can have."
+        )
+    return loss.sum() / (norms.segments * max_tokens)
+
+
+def ratio_metrics(
+    log_ratio: Tensor,
+    mask: Tensor,
+    advantages: Tensor,
+    norms: Norms,
+    *,
+    clip_ratio_low: float,
+    clip_ratio_high: float,
+) -> dict[str, float]:
+    """Returns token means over the minibatch (as this micro-batch's share of them).
+
+    "approx_kl": k3 form of KL(pi_old || pi), from samples of pi_old. "clip_fraction": tokens whose
+    gradient the clip removes. "ratio_mean": 1 in expectation.
+    """
+    with torch.no_grad():
+        ratio = log_ratio.exp()
+        above = (advantages > 0) & (ratio > 1.0 + clip_ratio_high)
+        below = (advantages < 0) & (ratio < 1.0 - clip_ratio_low)
+        sums = torch.stack(
+            [
+                masked_sum(ratio - 1.0 - log_ratio, mask),
+                ((above | below) & mask).sum().to(ratio.dtype),
+                masked_sum(ratio, mask),
+            ]
+        )
+        values = (sums / norms.tokens).tolist()
+    return dict(zip(("approx_kl", "clip_fraction", "ratio_mean"), values, strict=True))
