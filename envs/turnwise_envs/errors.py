@@ -26,6 +26,10 @@ class SnapshotError(TurnwiseError, ValueError):
     """A snapshot cannot be restored into this environment."""
 
 
+class RecordingError(TurnwiseError, OSError):
+    """A recording could not be written; what was written before is intact."""
+
+
 class EnvironmentFault(TurnwiseError, RuntimeError):
     """The environment's own machinery broke; the episode is void and must not be scored."""
 

@@ -184,8 +184,8 @@ def _batch_space(space: TextSpace, n: int = 1) -> Tuple:
     return batched
 
 
-@batch_differing_spaces.register(TextSpace)  # type: ignore[misc]
-def _batch_differing_spaces(spaces: Sequence[TextSpace]) -> Tuple:
+@batch_differing_spaces.register(TextSpace)
+def _batch_differing_spaces(spaces: Sequence[TextSpace]) -> Tuple:  # type: ignore[misc]
     return Tuple([deepcopy(space) for space in spaces])
 
 
@@ -236,13 +236,13 @@ def _flatten_space(space: TextSpace) -> TextSpace:
     return space
 
 
-@flatten.register(TextSpace)  # type: ignore[misc]
-def _flatten(space: TextSpace, x: str) -> str:
+@flatten.register(TextSpace)
+def _flatten(space: TextSpace, x: str) -> str:  # type: ignore[misc]
     return x
 
 
-@unflatten.register(TextSpace)  # type: ignore[misc]
-def _unflatten(space: TextSpace, x: str) -> str:
+@unflatten.register(TextSpace)
+def _unflatten(space: TextSpace, x: str) -> str:  # type: ignore[misc]
     return x
 
 

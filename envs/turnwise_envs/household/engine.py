@@ -68,6 +68,8 @@ class Engine:
             state.opened & layout.masks_at.get(location, 0),
             *[contents[r] for r in here],
         )
+        if state.held >= 0 and scene.knives >> state.held & 1:
+            key = (*key, *self._sliceable_here())
         cached = self._cache.get(key)
         if cached is None:
             if len(self._cache) >= _CACHE_SIZE:
@@ -119,12 +121,13 @@ class Engine:
         return actions
 
     def _add_slices(self, actions: dict[str, Action]) -> None:
-        scene, state = self.scene, self.state
-        here = 1 << state.location
-        for o in bits(scene.sliceable):
-            if state.object_at.get(o, 0) & here:
-                command = f"slice {scene.names[o]} with {scene.names[state.held]}"
-                actions[command] = ("slice", o, state.held)
+        names, held = self.scene.names, self.state.held
+        for o in self._sliceable_here():
+            actions[f"slice {names[o]} with {names[held]}"] = ("slice", o, held)
+
+    def _sliceable_here(self) -> list[int]:
+        present, here = self.state.object_at, 1 << self.state.location
+        return [o for o in bits(self.scene.sliceable) if present.get(o, 0) & here]
 
     def parse(self, command: str) -> Action | None:
         """Returns what `command` means here, None where it is unknown or inapplicable."""

@@ -1,0 +1,129 @@
+"""What the agent has been shown, and the three digests of a state.
+
+Contents change only by the agent's own hand, so what was once seen stays true.
+
+The keys:
+
+* `state_key`: all facts of the game; two states of a task with one key answer every further
+  command alike.
+* `belief_key`: task, place, hand, and for every receptacle that was visited its openness and the
+  objects known to be there. It uses names only, so that hidden objects cannot leak into it.
+* `anchor_key`: what decides the next sensible command: task sentence, where the agent stands and
+  whether that is open, whether it holds a target (and treated) or something else, which targets it
+  knows of and where, how many are delivered, and the lamp. It forgets distractors, what was
+  searched on the way, and the order in which it happened.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from turnwise_envs.household.engine import Action, Engine
+from turnwise_envs.household.scene import bits
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+class Belief:
+    """What the agent of one game knows.
+
+    Attributes:
+        visited: mask of the receptacles whose openness was shown.
+        known: mask of the objects whose place was shown.
+    """
+
+    def __init__(self, engine: Engine, visited: int = 0, known: int = 0) -> None:
+        self.engine = engine
+        self.visited = visited
+        self.known = known
+        self._parts = [""] * len(engine.scene.layout.names)
+        self._where: dict[int, int] = {}
+        self._physical = ""
+        for r in bits(visited):
+            self._refresh(r)
+        self._touch()
+
+    def update(self, action: Action | None) -> None:
+        """Takes note of what the reply to `action` showed."""
+        if action is None:
+            return
+        verb, o, r = action
+        if verb == "go to":
+            if not self.visited >> r & 1:
+                self._see(r)
+            return
+        if verb in ("look", "inventory", "help", "examine object"):
+            return
+        if verb in ("take", "move"):
+            self.known |= 1 << o
+            self._where.pop(o, None)
+            self._refresh(r)
+        elif verb in ("open", "close", "examine"):
+            self._see(r)
+        self._touch()
+
+    def _see(self, r: int) -> None:
+        state, layout = self.engine.state, self.engine.scene.layout
+        self.visited |= 1 << r
+        if state.opened >> r & 1 or not layout.openable >> r & 1:
+            self.known |= state.contents[r]
+        self._refresh(r)
+
+    def _refresh(self, r: int) -> None:
+        state, scene = self.engine.state, self.engine.scene
+        shown = state.contents[r] & self.known
+        status = "?"
+        if self.visited >> r & 1:
+            status = "-"
+            if scene.layout.openable >> r & 1:
+                status = "o" if state.opened >> r & 1 else "c"
+        names = scene.names
+        self._parts[r] = status + ",".join([names[o] for o in bits(shown)])
+        goal = self.engine.goal
+        for o in bits(shown & (goal.targets | goal.lamps)):
+            self._where[o] = r
+
+    def _touch(self) -> None:
+        """Recomputes the parts of the keys that walking about does not change."""
+        state, scene = self.engine.state, self.engine.scene
+        self._physical = (
+            f"{scene.key} {state.held} {state.opened} {state.contents} {state.clean} {state.hot} "
+            f"{state.cool} {state.toggled} {state.on} {state.sliced} "
+            f"{sorted(state.object_at.items())} {sorted(state.not_in.items())} "
+        )
+        held = scene.names[state.held] if state.held >= 0 else ""
+        touched = [
+            [scene.names[o] for o in bits(mask & self.known)]
+            for mask in (state.clean, state.hot, state.cool, state.toggled, state.on, state.sliced)
+            if mask
+        ]
+        self._flags = f"{held}|{touched}|"
+
+    def keys(self) -> tuple[str, str, str]:
+        """Returns (state_key, belief_key, anchor_key)."""
+        scene, location = self.engine.scene, self.engine.state.location
+        here = scene.layout.at.get(location)
+        place = scene.layout.names[here[0]] if here else ""
+        belief = f"{scene.task}|{scene.layout.room}|{place}|{self._flags}{'|'.join(self._parts)}"
+        anchor = self._anchor(place, here or ())
+        return _digest(f"{self._physical}{location}"), _digest(belief), _digest(anchor)
+
+    def _anchor(self, place: str, here: tuple[int, ...]) -> str:
+        engine = self.engine
+        scene, state, goal = engine.scene, engine.state, engine.goal
+        treated = goal.treated(state)
+        hand = "empty"
+        if state.held >= 0:
+            hand = "other"
+            if goal.targets >> state.held & 1:
+                hand = "ready" if treated >> state.held & 1 else "target"
+        targets = []
+        for o, r in self._where.items():
+            lamp = goal.lamps >> o & 1
+            ready = state.toggled >> o & 1 if lamp else treated >> o & 1
+            targets.append((scene.layout.names[r], lamp, ready))
+        targets.sort()
+        openness = [self._parts[r][:1] for r in here]
+        return f"{scene.task}|{place}|{openness}|{hand}|{targets}"
