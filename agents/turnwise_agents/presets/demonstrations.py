@@ -1,0 +1,113 @@
+"""Expert episodes as the very segments that the trainer would make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from turnwise_agents.context import ContextFactory
+from turnwise_agents.segments import segments
+from turnwise_agents.types import Generation, RolloutSpec, Segment, Trajectory, Turn
+from turnwise_envs.errors import UsageError
+
+
+def demonstrate(
+    env: gym.Env[str, str],
+    contexts: ContextFactory,
+    tokenizer: Any,
+    rng: np.random.Generator,
+    *,
+    sloppiness: float = 0.0,
+) -> Trajectory:
+    """Plays one episode by the expert and records it as if a policy had sampled it.
+
+    The task is drawn by `rng`. Prompts are the context's own, so supervision and rollouts see the
+    same ids; the completion is the tokenised action and the end of turn.
+
+    Args:
+        env: a turnwise environment.
+        contexts: makes the prompts; has `stop_ids`.
+        tokenizer: the model's.
+        rng: draws task and slips.
+        sloppiness: probability, per turn, of a random admissible action in the expert's place.
+
+    Raises:
+        UsageError: If the environment's expert has no plan for a task.
+    """
+    observation, info = env.reset(seed=int(rng.integers(2**31)))
+    world: Any = env.unwrapped
+    task_id = info["task_id"]
+    spec = RolloutSpec(env_id="", task_id=task_id, group_id=task_id, count=1)
+    context = contexts.new(env, spec)
+    context.begin(observation, info)
+    record = Trajectory(
+        env_id="", task_id=task_id, group_id=task_id, trajectory_id=task_id, turns=[]
+    )
+    over = False
+    while not over:
+        slip = rng.random() < sloppiness
+        action = world.random_action(rng) if slip else world.expert_action()
+        if action is None:
+            raise UsageError(
+                f"The environment must have an expert for its tasks, got none for {task_id}. "
+                "Warm-start on generated tasks, or pass warm_start=False."
+            )
+        ids = tokenizer(world.action_format.render(action), add_special_tokens=False)["input_ids"]
+        ids = [*ids, contexts.stop_ids[0]]  # type: ignore[attr-defined]
+        generation = Generation(
+            prompt_ids=context.request("act").prompt_ids,
+            completion_ids=ids,
+            sampler_logprobs=[0.0] * len(ids),
+        )
+        context.add(generation)
+        record.turns.append(
+            Turn(turn_index=len(record.turns), observation=observation, generations=[generation])
+        )
+        observation, _, terminated, truncated, info = env.step(context.action_text(generation))
+        context.observe(observation, info)
+        over = terminated or truncated
+    record.success = info["success"]
+    return record
+
+
+def demonstration_batches(
+    envs: list[gym.Env[str, str]],
+    contexts: ContextFactory,
+    tokenizer: Any,
+    rng: np.random.Generator,
+    *,
+    batch_size: int,
+    sloppiness: float = 0.0,
+) -> Iterator[list[Segment]]:
+    """Yields the segments of `batch_size` fresh demonstrations, environments in turn, for ever."""
+    number = 0
+    while True:
+        batch: list[Segment] = []
+        for _ in range(batch_size):
+            env = envs[number % len(envs)]
+            number += 1
+            batch += segments(demonstrate(env, contexts, tokenizer, rng, sloppiness=sloppiness))
+        yield batch
+
+
+def messages(env: gym.Env[str, str], rng: np.random.Generator) -> set[str]:
+    """Returns every text of one expert episode: observations, and the actions of every turn.
+
+    Worlds without an expert are played at random.
+    """
+    observation, info = env.reset(seed=int(rng.integers(2**31)))
+    world: Any = env.unwrapped
+    found, over = {observation}, False
+    while not over:
+        found.update(info["admissible_actions"] or [])
+        action = world.expert_action()
+        action = world.random_action(rng) if action is None else action
+        text = world.action_format.render(action)
+        found.add(text)
+        observation, _, terminated, truncated, info = env.step(text)
+        found.add(observation)
+        over = terminated or truncated
+    return found

@@ -1,0 +1,132 @@
+"""The tiny preset: a language model of about 200,000 weights, made on the spot without a download.
+
+A small Qwen2-architecture model from a config, a tokenizer trained on the environments' own text,
+and a supervised warm start, saved as an ordinary Hugging Face folder: everything that reads a
+checkpoint reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from transformers import Qwen2Config, Qwen2ForCausalLM
+
+from turnwise_agents.context import ChatContexts, ContextConfig
+from turnwise_agents.presets.demonstrations import messages
+from turnwise_agents.presets.tokenizer import train_tokenizer
+from turnwise_agents.presets.warm_start import WarmStartConfig
+from turnwise_agents.presets.warm_start import warm_start as warm_start_model
+from turnwise_envs.errors import UsageError
+
+CORPUS_EPISODES = 600
+"""Expert episodes that the tokenizer is trained on, over all environments."""
+
+
+def tiny_config(
+    vocab_size: int, *, num_layers: int = 2, width: int = 64, max_tokens: int = 4096
+) -> Qwen2Config:
+    """Returns the config of a small Qwen2 model with tied embeddings and heads of 32 (or 16).
+
+    Args:
+        vocab_size: of the tokenizer.
+        num_layers: layers.
+        width: hidden size, a multiple of 32; the MLP is three times as wide.
+        max_tokens: longest sequence.
+
+    Raises:
+        UsageError: If the width does not divide.
+    """
+    if width % 32:
+        raise UsageError(f"width must be a multiple of 32, got {width}.")
+    return Qwen2Config(
+        vocab_size=vocab_size,
+        hidden_size=width,
+        intermediate_size=3 * width,
+        num_hidden_layers=num_layers,
+        num_attention_heads=width // 32,
+        num_key_value_heads=width // 32,
+        max_position_embeddings=max_tokens,
+        tie_word_embeddings=True,
+    )
+
+
+def train_suite_tokenizer(
+    env_ids: Sequence[str], env_kwargs: dict[str, Any], seed: int, episodes: int = CORPUS_EPISODES
+) -> Any:
+    """Returns a tokenizer trained on episodes of these environments."""
+    rng = np.random.default_rng([seed, 0])
+    documents = []
+    for env_id in env_ids:
+        env = gym.make(env_id, **env_kwargs)
+        documents += [messages(env, rng) for _ in range(max(1, episodes // len(env_ids)))]
+        env.close()
+    return train_tokenizer(documents)
+
+
+def build_tiny(tokenizer: Any, seed: int, *, num_layers: int = 2, width: int = 64) -> Any:
+    """Returns a freshly initialised model for the tokenizer; torch's own generator is untouched."""
+    config = tiny_config(len(tokenizer), num_layers=num_layers, width=width)
+    config.eos_token_id = tokenizer.eos_token_id
+    config.pad_token_id = tokenizer.pad_token_id
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Qwen2ForCausalLM(config)
+    return model.eval()
+
+
+def prepare_tiny(
+    env_ids: Sequence[str],
+    env_kwargs: dict[str, Any],
+    folder: Path,
+    seed: int = 0,
+    warm_start: bool = True,
+    progress: Callable[[str], None] | None = None,
+    *,
+    context: ContextConfig | None = None,
+    config: WarmStartConfig | None = None,
+    num_layers: int = 2,
+    width: int = 64,
+) -> Path:
+    """Makes the preset for some environments and saves it.
+
+    Args:
+        env_ids: environments to speak the language of.
+        env_kwargs: arguments of `gym.make`, for all of them.
+        folder: where the Hugging Face folder goes.
+        seed: of corpus, weights and warm start.
+        warm_start: whether to train on expert episodes; needs an environment with an expert.
+        progress: told what happens, in lines of text.
+        context: the format of the prompts in the run to come; the default has no system message.
+        config: of the warm start.
+        num_layers: of the model.
+        width: of the model.
+
+    Returns:
+        The folder.
+    """
+    say = progress or (lambda line: None)
+    tokenizer = train_suite_tokenizer(env_ids, env_kwargs, seed)
+    model = build_tiny(tokenizer, seed, num_layers=num_layers, width=width)
+    weights = sum(p.numel() for p in model.parameters())
+    say(f"tiny preset: {len(tokenizer)} tokens, {num_layers} x {width}, {weights:,} weights")
+    if warm_start:
+        contexts = ChatContexts(tokenizer, context or ContextConfig(system_prompt=False))
+        done = warm_start_model(
+            model,
+            tokenizer,
+            contexts,
+            env_ids,
+            env_kwargs,
+            config=config,
+            seed=seed,
+            progress=progress,
+        )
+        say(f"warm start: {sum(done.steps)} steps, success {done.success_rate:.2f}")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
