@@ -1,31 +1,33 @@
-"""What of an episode goes into the next prompt.
+"""What of an episode goes into the next prompt; owns the token ids.
 
-A context owns the token ids of one episode: tokens in, tokens out. Text is tokenised once, when it
-enters the prompt; completions stay the ids that were sampled.
+`FullHistory` is tokens in, tokens out:
 
-    FullHistory   prompt_{t+1} = prompt_t + completion_t + delta_ids(observation_{t+1})
-    Window(k)     one user message: first observation, last k turns, current observation
+    prompt_{t+1} = prompt_t + completion_t + delta_ids(observation_{t+1})
 
-`delta_ids` is what the model's chat template writes between the end of an assistant's content and
-the start of the next one, found by rendering a short conversation and cutting it behind its
-assistant message. So a template that edits earlier messages (strips thoughts, say) never changes
-ids that were already sampled or seen, and a conversation stays one segment.
+The completion's sampled ids stay as they are; text is never tokenised again. `Window` edits the
+history, so it renders one whole prompt per turn. A template that rewrites earlier turns (one that
+strips thinking, say) is followed in what it adds, not in what it takes away: a policy is trained on
+the very prompt it saw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import gymnasium as gym
 
+from turnwise_agents.chat import ChatTemplate
 from turnwise_agents.types import Generation, RolloutSpec
 from turnwise_envs.errors import UsageError
 
-_PROBE = "turnwise probe of an answer"
-_CACHED_TEXTS = 16_384
+ROLE_REQUESTS = {
+    "act": "Now give your next action.",
+    "think": "Think about what to do next.",
+    "summary": "Summarise what matters so far.",
+    "reflect": "Reflect on what went wrong, and what to do instead.",
+}
+"""The user's message before every generation of a turn but its first."""
 
 
 @dataclass(slots=True)
@@ -34,8 +36,8 @@ class PromptRequest:
 
     Attributes:
         prompt_ids: what the sampler sees.
-        train_prompt_ids: what the learner sees, where that differs (`RolloutSpec.prompt_patch`).
-        choices: ids that the first sampled id must be among, for policies over a menu.
+        train_prompt_ids: what is trained on, where that differs.
+        choices: ids that the first token must be among, or None.
     """
 
     prompt_ids: list[int]
@@ -44,351 +46,244 @@ class PromptRequest:
 
 
 class Context(Protocol):
-    """What of one episode goes into the next prompt; one object per episode.
-
-    The rollout calls `begin`, then per turn `request` and `add` once per generation, and `observe`.
-    A branch replays its parent's turns with `begin`, `add` and `observe` alone.
-    """
+    """What of one episode goes into the next prompt. One object an episode."""
 
     def begin(self, observation: str, info: dict[str, Any]) -> None:
-        """Takes the first observation."""
-        ...
+        """Takes the first observation (after `env.reset`)."""
 
     def request(self, role: str) -> PromptRequest:
         """Returns the prompt of the next generation."""
-        ...
 
     def add(self, generation: Generation) -> None:
-        """Takes a generation of any role; decodes `generation.text`."""
-        ...
+        """Takes a generation (sampled, or a parent's in replay) and fills its `text`."""
 
     def action_text(self, generation: Generation) -> str:
-        """Returns what `env.step` gets for a turn's last generation."""
-        ...
+        """Returns the raw completion for `env.step`."""
 
     def observe(self, observation: str, info: dict[str, Any]) -> None:
-        """Takes the observation after a step."""
-        ...
+        """Takes the answer of `env.step`."""
 
     def final_prompt_ids(self) -> list[int]:
-        """Returns the prompt after the last observation, without a patch."""
-        ...
+        """Returns the prompt after the last observation."""
 
 
 class ContextFactory(Protocol):
-    """Makes one context per episode.
-
-    Attributes:
-        max_context_tokens: limit of prompt and completion together.
-    """
+    """Makes the contexts of a run."""
 
     max_context_tokens: int
 
     def new(self, env: gym.Env[str, str], spec: RolloutSpec) -> Context:
-        """Returns the context of a new episode of `env`."""
-        ...
+        """Returns the context of one episode of `env`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContextConfig:
-    """Which context manager, and what it shows."""
+    """How an episode becomes prompts."""
 
-    kind: str = "full"
-    """"full" history, or "window"."""
-    window: int = 2
-    """Turns shown by the window, besides the first and the current observation."""
+    kind: Literal["full", "window"] = "full"
+    """"full": the whole conversation; "window": the last turns, in one message, every turn anew."""
+    window: int = 4
+    """Turns that the window keeps besides the first observation; at least 0."""
     system_prompt: bool = True
-    """Send instruction, grammar and format as system message."""
+    """Whether instruction and grammar open the conversation (a warm-started model needs none)."""
     show_admissible: bool = False
-    """List the admissible actions after every observation."""
+    """Whether every observation ends with the list of admissible actions."""
     max_context_tokens: int = 4096
-    """Prompt and completion together; an episode that needs more is cut."""
+    """Longest prompt plus completion, in tokens; longer episodes stop with stop="context"."""
     thinking: bool | None = None
-    """Passed to the template as `enable_thinking`; None leaves it out."""
+    """Passed to the template as `enable_thinking` (Qwen3); None leaves it to the template."""
 
     def __post_init__(self) -> None:
+        """Checks the fields."""
         if self.kind not in ("full", "window"):
             raise UsageError(f'kind must be "full" or "window", got {self.kind!r}.')
-        for name, least in (("window", 0), ("max_context_tokens", 1)):
-            if getattr(self, name) < least:
-                raise UsageError(f"{name} must be at least {least}, got {getattr(self, name)}.")
+        if self.window < 0:
+            raise UsageError(f"window must be at least 0, got {self.window}.")
+        if self.max_context_tokens < 2:
+            raise UsageError(f"max_context_tokens must be above 1, got {self.max_context_tokens}.")
 
 
-class ChatTemplate:
-    """The ids that a tokenizer's chat template gives.
-
-    Special tokens that stand in the text of a message (an environment's page could hold
-    `<|im_end|>`) are broken up by a space, so that no observation can fake a turn.
+class ChatContexts:
+    """Makes chat contexts for one tokenizer; templates and encoded texts are shared.
 
     Args:
-        tokenizer: any Hugging Face tokenizer with a chat template.
-        kwargs: further variables of the template.
+        tokenizer: a transformers tokenizer with a chat template.
+        config: what the prompts hold.
 
-    Raises:
-        UsageError: If there is no template, or it does not write an assistant's content.
+    Attributes:
+        template: the tokenizer's chat template, without tools.
+        stop_ids: ids that end a completion, for the sampler.
+        max_context_tokens: as configured.
     """
 
-    def __init__(self, tokenizer: Any, **kwargs: Any) -> None:
-        if not getattr(tokenizer, "chat_template", None):
-            raise UsageError(
-                "tokenizer must have a chat template, got none. Use a chat (instruct) model, or "
-                "set tokenizer.chat_template."
-            )
+    def __init__(self, tokenizer: Any, config: ContextConfig | None = None) -> None:
         self.tokenizer = tokenizer
-        self.kwargs = kwargs
-        added = tokenizer.added_tokens_decoder.values()
-        self._special = sorted({t.content for t in added if t.special}, key=len, reverse=True)
-        self._takes_system = self._accepts_system()
-        self.delta_ids = lru_cache(_CACHED_TEXTS)(self._delta_ids)
-        self.decode = lru_cache(_CACHED_TEXTS)(self._decode)
-        end = self.delta_ids(None)[:1]
-        eos = tokenizer.eos_token_id
-        self.stop_ids: list[int] = list(dict.fromkeys([*end, *([] if eos is None else [eos])]))
-        """Ids that end an assistant's message."""
+        self.config = config or ContextConfig()
+        self.max_context_tokens = self.config.max_context_tokens
+        self._templates: dict[str, ChatTemplate] = {}
+        self.template = self._template_with([])
+        self.stop_ids = self.template.stop_ids
 
-    def render(self, messages: Sequence[dict[str, str]], tools: Sequence[Any] = ()) -> list[int]:
-        """Returns the ids of a conversation, open for the assistant's next message."""
-        if messages[0]["role"] == "system" and not self._takes_system:
-            text = f"{messages[0]['content']}\n\n{messages[1]['content']}"
-            messages = [{"role": "user", "content": text}, *messages[2:]]
-        cleaned = [{**m, "content": self._clean(m["content"])} for m in messages]
-        return self._encode(self._text(cleaned, tools))
+    def _template_with(self, tools: list[dict[str, Any]]) -> ChatTemplate:
+        key = repr(tools)
+        if key not in self._templates:
+            thinking = self.config.thinking
+            kwargs = {} if thinking is None else {"enable_thinking": thinking}
+            self._templates[key] = ChatTemplate(self.tokenizer, tools, **kwargs)
+        return self._templates[key]
 
-    def _delta_ids(self, observation: str | None) -> tuple[int, ...]:
-        """Returns what follows an assistant's content until the next one starts.
+    def new(self, env: gym.Env[str, str], spec: RolloutSpec) -> FullHistory | Window:
+        """Returns the context of one episode.
 
-        Args:
-            observation: the user message in between; None for none (a second generation).
+        With `system_prompt`, the action format's tools go to the template and `system_message` to
+        the system's message.
         """
-        messages = [{"role": "user", "content": "-"}, {"role": "assistant", "content": _PROBE}]
-        if observation is not None:
-            messages.append({"role": "user", "content": self._clean(observation)})
-        text = self._text(messages)
-        found = text.find(_PROBE)
-        if found < 0:
-            raise UsageError(
-                "The chat template must write an assistant's content unchanged, but it does not. "
-                "Set tokenizer.chat_template to one that does."
-            )
-        return tuple(self._encode(text[found + len(_PROBE) :]))
+        world: Any = env.unwrapped
+        config = self.config
+        template = self._template_with(world.action_format.tools if config.system_prompt else [])
+        system = system_message(world, spec.instruction) if config.system_prompt else ""
+        kind = FullHistory if config.kind == "full" else Window
+        return kind(template, config, system, spec.prompt_patch)
 
-    def _decode(self, ids: tuple[int, ...]) -> str:
-        """Returns a completion's text, without the id that ended it."""
-        if ids and ids[-1] in self.stop_ids:
-            ids = ids[:-1]
-        text = self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False)
-        assert isinstance(text, str)
-        return text
 
-    def _accepts_system(self) -> bool:
-        messages = [{"role": "system", "content": _PROBE}, {"role": "user", "content": "-"}]
-        try:
-            return _PROBE in self._text(messages)
-        except Exception:
-            # Templates without that role raise errors of their own kind from inside jinja.
-            return False
-
-    def _text(self, messages: Sequence[dict[str, str]], tools: Sequence[Any] = ()) -> str:
-        text = self.tokenizer.apply_chat_template(
-            list(messages),
-            tools=list(tools) or None,
-            add_generation_prompt=True,
-            tokenize=False,
-            **self.kwargs,
-        )
-        assert isinstance(text, str)
-        return text
-
-    def _encode(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
-
-    def _clean(self, text: str) -> str:
-        # Lone surrogates have no UTF-8 form, which tokenizers ask for.
-        text = text.encode("utf-8", "replace").decode()
-        for token in self._special:
-            if token in text:
-                text = text.replace(token, f"{token[0]} {token[1:]}")
-        return text
+def system_message(world: Any, instruction: str | None = None) -> str:
+    """Returns instruction (the world's unless given), the world's grammar and the format's."""
+    instruction = world.instruction if instruction is None else instruction
+    parts = [instruction, world.grammar]
+    if world.action_format.grammar not in world.grammar:
+        parts.append(world.action_format.grammar)
+    return "\n\n".join(part for part in parts if part)
 
 
 class _ChatContext:
-    """What both managers share: a rendered start, and the ids that followed it.
-
-    Args:
-        template: the tokenizer's chat template.
-        system: the system message; "" for none.
-        tools: JSON schemas for the template.
-        patch: text that only the sampler sees, after the first user message.
-        show_admissible: whether observations are followed by the admissible actions.
-        parse: reads the action out of a completion.
-    """
+    """What both kinds share: the texts, the patch, and several generations in one turn."""
 
     def __init__(
-        self,
-        template: ChatTemplate,
-        *,
-        system: str = "",
-        tools: Sequence[Any] = (),
-        patch: str = "",
-        show_admissible: bool = False,
-        parse: Callable[[str], str] = str.strip,
+        self, template: ChatTemplate, config: ContextConfig, system: str, prompt_patch: str
     ) -> None:
         self._template = template
+        self._config = config
         self._system = system
-        self._tools = tools
-        self._patch = patch
-        self._show_admissible = show_admissible
-        self._parse = parse
-        self._start: list[int] = []
-        self._patched_start: list[int] | None = None
+        self._patch = prompt_patch
+        self._head: tuple[int, ...] = ()
+        self._patched_head: tuple[int, ...] = ()
         self._tail: list[int] = []
-        self._answered = False  # the last message is an assistant's
-        self._action = ""
+        self._in_turn = 0
+        self._asked = False
+        self._last: Generation | None = None
 
-    def begin(self, observation: str, info: dict[str, Any]) -> None:
-        """Takes the first observation."""
-        self._set_start(self._shown(observation, info))
+    def _shown(self, observation: str, info: dict[str, Any]) -> str:
+        actions = info.get("admissible_actions")
+        if self._config.show_admissible and actions is not None:
+            return f"{observation}\n\nAdmissible actions:\n" + "\n".join(actions)
+        return observation
+
+    def _open(self, user: str) -> None:
+        """Starts a conversation at `user`'s message; the patch stands in the sampler's only."""
+        self._head = self._template.encode_opening(self._system, user)
+        self._patched_head = self._head
+        if self._patch:
+            self._patched_head = self._template.encode_opening(
+                self._system, f"{user}\n\n{self._patch}"
+            )
+        self._tail = []
+        self._in_turn = 0
+        self._last = None
+
+    def _delta(self, text: str) -> tuple[int, ...]:
+        ids = self._template.encode_delta(text)
+        last = self._last
+        # A completion that ended by itself holds the end of turn already. One cut by the length
+        # limit gets it here, outside its completion, where it is not trained on.
+        if (
+            last is not None
+            and last.finish_reason == "stop"
+            and last.completion_ids[-1:] == [ids[0]]
+        ):
+            return ids[1:]
+        return ids
+
+    def _ask(self, role: str) -> None:
+        """Adds the message that asks for a further generation in this turn, once."""
+        if self._in_turn and not self._asked:
+            self._tail.extend(self._delta(ROLE_REQUESTS.get(role, role)))
+            self._asked = True
 
     def request(self, role: str) -> PromptRequest:
-        """Returns the prompt of the next generation."""
-        if self._answered:
-            self._extend(None)
-        plain = self._start + self._tail
-        if self._patched_start is None:
-            return PromptRequest(plain)
-        return PromptRequest(self._patched_start + self._tail, train_prompt_ids=plain)
+        """Returns the next prompt."""
+        self._ask(role)
+        train = [*self._head, *self._tail]
+        if self._patched_head is self._head:
+            return PromptRequest(train)
+        return PromptRequest([*self._patched_head, *self._tail], train_prompt_ids=train)
 
     def add(self, generation: Generation) -> None:
-        """Takes a generation; sets its text."""
-        if self._answered:
-            self._extend(None)
-        generation.text = self._template.decode(tuple(generation.completion_ids))
+        """Appends the completion's ids as they were sampled and decodes its text."""
+        self._ask(generation.role)
         self._tail.extend(generation.completion_ids)
-        self._answered = True
-        self._action = generation.text
+        ids = tuple(generation.completion_ids)
+        ended = generation.finish_reason == "stop"
+        generation.text = self._template.decode(ids[:-1] if ended else ids)
+        self._last = generation
+        self._in_turn += 1
+        self._asked = False
 
     def action_text(self, generation: Generation) -> str:
         """Returns the completion's text."""
         return generation.text
 
     def final_prompt_ids(self) -> list[int]:
-        """Returns the prompt after the last observation, without a patch."""
-        return self._start + self._tail
-
-    def _extend(self, observation: str | None) -> None:
-        """Appends what stands between two of the assistant's messages."""
-        delta = self._template.delta_ids(observation)
-        # A completion that ran into its limit lacks the end of turn: then the delta brings it.
-        ended = bool(self._tail) and self._tail[-1] == delta[0]
-        self._tail.extend(delta[1:] if ended else delta)
-        self._answered = False
-
-    def _set_start(self, text: str) -> None:
-        """Renders a conversation of one user message."""
-        head = [{"role": "system", "content": self._system}] if self._system else []
-        self._start = self._template.render([*head, _user(text)], self._tools)
-        if self._patch:
-            patched = _user(f"{text}\n\n{self._patch}")
-            self._patched_start = self._template.render([*head, patched], self._tools)
-        self._tail = []
-        self._answered = False
-
-    def _shown(self, observation: str, info: dict[str, Any]) -> str:
-        actions = info.get("admissible_actions") if self._show_admissible else None
-        if not actions:
-            return observation
-        return f"{observation}\n\nAdmissible actions:\n" + "\n".join(actions)
+        """Returns the prompt that a next turn would train on."""
+        return [*self._head, *self._tail]
 
 
 class FullHistory(_ChatContext):
-    """The whole conversation; every prompt extends the one before it, id by id."""
+    """The whole conversation: an observation is a user's message, a completion the assistant's."""
+
+    def begin(self, observation: str, info: dict[str, Any]) -> None:
+        """Opens the conversation."""
+        self._open(self._shown(observation, info))
 
     def observe(self, observation: str, info: dict[str, Any]) -> None:
-        """Appends the observation."""
-        self._extend(self._shown(observation, info))
+        """Appends the observation's ids."""
+        self._tail.extend(self._delta(self._shown(observation, info)))
+        self._in_turn = 0
 
 
 class Window(_ChatContext):
-    """One user message with the first observation, the last `window` turns and the current one.
+    """The first observation and the last k turns, as one user's message, rendered every turn.
 
-    Args:
-        template: the tokenizer's chat template.
-        window: number of turns (observation and action) shown.
-        **kwargs: see `FullHistory`.
+        {first observation}
+
+        [3 earlier turns are left out]
+        > {completion of turn t-k}
+        {observation after it}
+        ...
+        > {completion of turn t-1}
+        {current observation}
+
+    The note stands only where turns were left out. Completions appear as text, without any thought
+    that ends in `</think>`; only the last observation shows its admissible actions. Generations of
+    the current turn follow token by token, as in `FullHistory`.
     """
-
-    def __init__(self, template: ChatTemplate, window: int, **kwargs: Any) -> None:
-        super().__init__(template, **kwargs)
-        self._window = window
-        self._turns: list[tuple[str, str]] = []
-        self._observation = ""
 
     def begin(self, observation: str, info: dict[str, Any]) -> None:
-        """Takes the first observation."""
-        self._turns = []
-        self._observation = observation
-        super().begin(observation, info)
+        """Renders the first observation."""
+        self._first = observation
+        self._turns: list[tuple[str, str]] = []
+        self._open(self._shown(observation, info))
 
     def observe(self, observation: str, info: dict[str, Any]) -> None:
-        """Renders the message anew, with the observation as its last part."""
-        self._turns.append((self._observation, self._parse(self._action)))
-        self._observation = observation
-        first = max(0, len(self._turns) - self._window)
-        parts = [self._turns[0][0]]
-        if first:
-            parts.append(f"({first} earlier turns are left out.)")
-        for i, (seen, action) in enumerate(self._turns[first:], first):
-            parts += [seen, f"> {action}"] if i else [f"> {action}"]
-        parts.append(self._shown(observation, info))
-        self._set_start("\n\n".join(parts))
-
-
-def _user(text: str) -> dict[str, str]:
-    return {"role": "user", "content": text}
-
-
-class ChatContexts:
-    """Makes the contexts of a chat model.
-
-    Args:
-        tokenizer: the model's tokenizer, with a chat template.
-        config: which manager, and what it shows.
-
-    Attributes:
-        stop_ids: ids that end a completion, for the sampler.
-        max_context_tokens: as configured.
-    """
-
-    def __init__(self, tokenizer: Any, config: ContextConfig | None = None) -> None:
-        self.config = config or ContextConfig()
-        thinking = self.config.thinking
-        kwargs = {} if thinking is None else {"enable_thinking": thinking}
-        self.template = ChatTemplate(tokenizer, **kwargs)
-        self.stop_ids = self.template.stop_ids
-        self.max_context_tokens = self.config.max_context_tokens
-
-    def new(self, env: gym.Env[str, str], spec: RolloutSpec) -> FullHistory | Window:
-        """Returns the context of a new episode of `env`."""
-        world: Any = env.unwrapped
-        action_format = world.action_format
-        system = system_message(world, spec.instruction) if self.config.system_prompt else ""
-        kwargs: dict[str, Any] = {
-            "system": system,
-            "tools": action_format.tools if self.config.system_prompt else (),
-            "patch": spec.prompt_patch,
-            "show_admissible": self.config.show_admissible,
-            "parse": lambda text: action_format.parse(text).action or text.strip(),
-        }
-        if self.config.kind == "window":
-            return Window(self.template, self.config.window, **kwargs)
-        return FullHistory(self.template, **kwargs)
-
-
-def system_message(env: Any, instruction: str | None = None) -> str:
-    """Returns instruction (the environment's unless given), grammar, and how to write an action."""
-    instruction = env.instruction if instruction is None else instruction
-    parts = [instruction, env.grammar]
-    if env.action_format.grammar not in env.grammar:
-        parts.append(env.action_format.grammar)
-    return "\n\n".join(part for part in parts if part)
+        """Renders the window that ends with this observation."""
+        said = self._last.text if self._last is not None else ""
+        self._turns.append((said.rpartition("</think>")[2].strip(), observation))
+        kept = self._turns[-self._config.window :] if self._config.window else []
+        lines = [self._first, ""]
+        if left_out := len(self._turns) - len(kept):
+            lines.append(f"[{left_out} earlier turn{'s are' if left_out > 1 else ' is'} left out]")
+        for i, (action, seen) in enumerate(kept):
+            lines.append(f"> {action}")
+            lines.append(self._shown(seen, info) if i == len(kept) - 1 else seen)
+        if not kept:
+            lines.append(self._shown(observation, info))
+        self._open("\n".join(lines))
