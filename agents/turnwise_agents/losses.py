@@ -56,7 +56,9 @@ def sequence_log_ratio(log_ratio: Tensor, mask: Tensor) -> Tensor:
         GSPO: Zheng et al. 2025, arXiv:2507.18071, equation 7. A row here is a `Segment`.
     """
     counts = mask.sum(dim=1, keepdim=True).clamp(min=1)
-    return (torch.where(mask, log_ratio, 0.0).sum(dim=1, keepdim=True) / counts).expand_as(log_ratio)
+    return (torch.where(mask, log_ratio, 0.0).sum(dim=1, keepdim=True) / counts).expand_as(
+        log_ratio
+    )
 
 
 def clipped_surrogate(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib
 
-from turnwise_envs.errors import UsageError
-
 from turnwise_agents.algorithms.base import Algorithm
 from turnwise_agents.algorithms.gigpo import GiGPO
 from turnwise_agents.algorithms.grpo import GRPO
 from turnwise_agents.algorithms.reinforce import REINFORCE
 from turnwise_agents.algorithms.rloo import RLOO
+from turnwise_envs.errors import UsageError
 
 ALGORITHMS: dict[str, type[Algorithm]] = {
     "reinforce": REINFORCE,

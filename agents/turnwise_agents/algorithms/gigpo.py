@@ -35,7 +35,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from turnwise_envs.errors import UsageError
 
 from turnwise_agents.algorithms.base import AlgorithmConfig, Metrics, Services
 from turnwise_agents.algorithms.grpo import GRPO, GRPOConfig
@@ -50,6 +49,7 @@ from turnwise_agents.estimators.checks import expect_choice, expect_range
 from turnwise_agents.estimators.returns import Floats, Ints
 from turnwise_agents.estimators.table import TurnTable
 from turnwise_agents.types import Credit, Group
+from turnwise_envs.errors import UsageError
 
 Anchor = Literal["anchor_key", "state_key", "observation", "similar"]
 
@@ -66,7 +66,7 @@ class GiGPOConfig(GRPOConfig):
     """What makes two states the same: "anchor_key" and "state_key" of the environment,
     "observation" (the paper's, exact), or "similar" observations."""
     similarity_threshold: float = 0.95
-    """Least similarity for anchor="similar", between 0 and 1. Published default 0.95, search 0.9."""
+    """Least similarity for anchor="similar", between 0 and 1. Published: 0.95, search 0.9."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -25,7 +25,6 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
-from turnwise_envs.errors import UsageError
 
 from turnwise_agents import losses
 from turnwise_agents.algorithms.base import (
@@ -42,6 +41,7 @@ from turnwise_agents.estimators.checks import expect_choice
 from turnwise_agents.estimators.table import TurnTable
 from turnwise_agents.rewards import InvalidActionPenalty, RewardShaper
 from turnwise_agents.types import Group
+from turnwise_envs.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)

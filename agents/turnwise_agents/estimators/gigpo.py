@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from turnwise_envs.errors import UsageError
 
 from turnwise_agents.estimators.checks import expect_rank
 from turnwise_agents.estimators.group_relative import (
@@ -17,6 +16,7 @@ from turnwise_agents.estimators.group_relative import (
     group_relative_advantages,
 )
 from turnwise_agents.estimators.returns import Floats, Ints
+from turnwise_envs.errors import UsageError
 
 
 def _expect_one_per_step(name: str, count: int, steps: int) -> None:
