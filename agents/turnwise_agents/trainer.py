@@ -385,7 +385,7 @@ def _write_advantages(groups: Sequence[Group], credits: Sequence[Credit]) -> Non
 
 def _sampler_stats(sampler: Any) -> Metrics:
     stats = getattr(sampler, "stats", None)
-    return {} if stats is None else {"rollout/cache_hit_share": float(stats.hit_share)}
+    return {} if stats is None else {f"rollout/{name}": v for name, v in stats().items()}
 
 
 def _mean(values: Sequence[float] | Sequence[bool]) -> float:
