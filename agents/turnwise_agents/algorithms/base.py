@@ -155,7 +155,7 @@ class Algorithm:
     """The class's needs; an instance may set its own where they depend on the configuration."""
 
     def __init__(self, config: Any = None) -> None:
-        self.config = config if config is not None else self.Config()
+        self.config: Any = config if config is not None else self.Config()
 
     def setup(self, learner: Learner) -> None:
         """Adds heads and further models, before the first rollout."""

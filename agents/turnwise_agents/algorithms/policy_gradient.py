@@ -77,9 +77,9 @@ class PolicyGradientConfig(AlgorithmConfig):
     recompute_old_logprobs."""
     importance_cap: float = 2.0
     """Largest weight, see `losses.importance_weights`."""
-    invalid_action_penalty: float = 0.1
-    """Subtracted at turns with an invalid action, in units of reward. ALFWorld and WebShop runs
-    0.1 beside a success reward of 10, search 0.01 beside 1."""
+    invalid_action_penalty: float = 0.01
+    """Subtracted at turns with an invalid action, in units of reward. All published runs take one
+    hundredth of the success reward: 0.1 of 10 (ALFWorld, WebShop), 0.01 of 1 (search)."""
     mask_truncated: bool = False
     """Keep trajectories that hit a token, context or time limit out of the gradient (they stay in
     the statistics). DAPO's overlong filtering."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from turnwise_agents.estimators.group_relative import encode_ids
 from turnwise_agents.estimators.returns import Floats
@@ -51,8 +53,8 @@ class TurnTable:
         self.group_ids = encode_ids([t.group_id for t in self.trajectories])
         self.trajectory_ids = np.repeat(np.arange(len(self.trajectories)), self.lengths)
         self.turn_group_ids = self.spread(self.group_ids)
-        self.rewards = np.array([turn.reward for turn in self.turns], dtype=np.float64)
-        self.immediate_rewards = np.zeros(len(self.turns))
+        self.rewards: Floats = np.array([turn.reward for turn in self.turns], dtype=np.float64)
+        self.immediate_rewards: Floats = np.zeros(len(self.turns))
         for name in channels:
             values = np.array([_channel(turn, name) for turn in self.turns], dtype=np.float64)
             if name in immediate:
@@ -63,12 +65,12 @@ class TurnTable:
             self.trajectory_ids,
             weights=self.rewards + self.immediate_rewards,
             minlength=len(self.trajectories),
-        )
+        ).astype(np.float64)
         self.trainable = np.array(
             [turn.generations[-1].trainable or turn.trainable for turn in self.turns], dtype=bool
         )
 
-    def spread(self, values: np.ndarray) -> np.ndarray:
+    def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Returns [S]: each trajectory's value, [B], at all its turns."""
         return np.repeat(values, self.lengths)
 
