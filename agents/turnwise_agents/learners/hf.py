@@ -95,7 +95,7 @@ class HFLearner:
         if self.config.lora_rank:
             model = add_lora(model, self.config.lora_rank, self.config.lora_alpha)
         self.models: dict[str, Any] = {"policy": model.eval()}
-        self.heads = nn.ModuleDict()
+        self.heads: dict[str, nn.Linear] = {}
         self._base_as: set[str] = set()
         self._optimizers: dict[str, MasterAdamW] = {"policy": self._optimizer("policy")}
 
@@ -184,7 +184,7 @@ class HFLearner:
     def _optimizer(self, name: str) -> MasterAdamW:
         parameters = [p for p in self.models[name].parameters() if p.requires_grad]
         if name == "policy":
-            parameters += list(self.heads.parameters())
+            parameters += [p for head in self.heads.values() for p in head.parameters()]
         return MasterAdamW(
             parameters,
             learning_rate=self.config.learning_rate,
@@ -235,13 +235,16 @@ class HFLearner:
     # ---------------------------------------------------------------- persistence
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns models (of a LoRA model the adapters only), heads, optimisers and counters."""
+        """Returns models (of a LoRA model the adapters only), heads, optimisers and counters.
+
+        The tensors are the learner's own: write them out, or copy them, before the next step.
+        """
         return {
             "format": STATE_FORMAT,
             "version": self.version,
             "models": {name: _trained_state(m) for name, m in self.models.items()},
             "base_as": sorted(self._base_as),
-            "heads": dict(self.heads.state_dict()),
+            "heads": self._head_tensors(),
             "optimizers": {name: o.state_dict() for name, o in self._optimizers.items()},
         }
 
@@ -260,14 +263,23 @@ class HFLearner:
         _expect_equal("models", sorted(state["models"]), sorted(self.models))
         for name, module in self.models.items():
             _check_tensors(f"model {name!r}", state["models"][name], _trained_state(module))
-        _check_tensors("heads", state["heads"], dict(self.heads.state_dict()))
+        _check_tensors("heads", state["heads"], self._head_tensors())
         _expect_equal("optimisers", sorted(state["optimizers"]), sorted(self._optimizers))
         for name, module in self.models.items():
             module.load_state_dict(state["models"][name], strict=False)
-        self.heads.load_state_dict(state["heads"])
+        with torch.no_grad():
+            for name, tensor in self._head_tensors().items():
+                tensor.copy_(state["heads"][name])
         for name, optimizer in self._optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         self.version = state["version"]
+
+    def _head_tensors(self) -> dict[str, Tensor]:
+        return {
+            f"{name}.{part}": tensor.detach()
+            for name, head in self.heads.items()
+            for part, tensor in head.named_parameters()
+        }
 
     def save_pretrained(self, path: str | Path, tokenizer: Any = None) -> None:
         """Writes the policy as an ordinary Hugging Face folder (LoRA: an adapter folder)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -111,7 +112,8 @@ class MasterAdamW:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Reverses `state_dict`, after the parameters themselves were loaded."""
-        self.adamw.load_state_dict(state["adamw"])
+        # torch would adopt the tensors themselves, and then two learners would share moments.
+        self.adamw.load_state_dict(copy.deepcopy(state["adamw"]))
         self.steps = state["steps"]
         with torch.no_grad():
             for master, saved in zip(self.masters, state["masters"], strict=True):
