@@ -60,6 +60,7 @@ def load_model_and_tokenizer(
         raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}.")
     place = pick_device(device)
     _check_folder(str(name_or_path))
+    model: Any
     try:
         tokenizer = AutoTokenizer.from_pretrained(name_or_path)
         model = AutoModelForCausalLM.from_pretrained(

@@ -23,7 +23,7 @@ def add_lora(model: Any, rank: int, alpha: float) -> Any:
         ) from error
     config = LoraConfig(
         r=rank,
-        lora_alpha=alpha,
+        lora_alpha=alpha,  # type: ignore[arg-type]  # any number scales
         lora_dropout=0.0,
         target_modules="all-linear",
         task_type="CAUSAL_LM",
