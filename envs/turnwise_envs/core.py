@@ -140,7 +140,7 @@ class TextEnv(gym.Env[str, str]):
         render_mode: "ansi" or None.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi"]}  # noqa: RUF012 (Gymnasium's type)
+    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 (Gymnasium's type)
 
     splits: ClassVar[tuple[str, ...]] = ("train",)
     default_max_turns: ClassVar[int] = 50

@@ -105,8 +105,10 @@ def null_policy(env: gym.Env[str, str]) -> Agent:
 def system_prompt(env: gym.Env[str, str]) -> str:
     """Returns instruction, the world's grammar and the format's, as a system message has them."""
     inner: Any = env.unwrapped
-    parts = (inner.instruction, inner.grammar, inner.action_format.grammar)
-    return "\n\n".join(part.strip() for part in parts if part.strip())
+    parts = [inner.instruction, inner.grammar]
+    if inner.action_format.grammar not in inner.grammar:
+        parts.append(inner.action_format.grammar)
+    return "\n\n".join(part for part in parts if part)
 
 
 def export_demonstrations(

@@ -86,7 +86,8 @@ def snapshot(env: gym.Env[Any, Any]) -> bytes:
     layer: Any = env
     while isinstance(layer, gym.Wrapper):
         if hasattr(type(layer), "get_state"):
-            layers.append({"wrapper": type(layer).__name__, "state": layer.get_state()})
+            ours: Any = layer
+            layers.append({"wrapper": type(ours).__name__, "state": ours.get_state()})
         layer = layer.env
     if not hasattr(type(layer), "get_state"):
         raise SnapshotError(f"snapshot needs a turnwise TextEnv, got {type(layer).__name__}.")
