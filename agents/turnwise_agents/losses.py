@@ -7,13 +7,15 @@ Masked positions are replaced before any exponential: their gradient is exactly 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
-from turnwise_agents.algorithms.base import Norms
 from turnwise_agents.estimators.checks import expect_choice, expect_equal_shape, expect_rank
+
+if TYPE_CHECKING:
+    from turnwise_agents.algorithms.base import Norms
 
 KLEstimator = Literal["k1", "k2", "k3"]
 LossAggregation = Literal["token", "sequence", "trajectory", "constant"]

@@ -21,10 +21,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from turnwise_agents.algorithms.base import Services
 from turnwise_agents.types import Group, Turn
+
+if TYPE_CHECKING:
+    from turnwise_agents.algorithms.base import Services
 
 
 class RewardShaper(Protocol):
