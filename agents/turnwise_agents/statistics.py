@@ -7,6 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
 from turnwise_envs import UsageError
 
 Interval = tuple[float, float]

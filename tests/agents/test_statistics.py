@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from turnwise_agents.statistics import (
     bootstrap_mean_interval,
     interquartile_mean,
