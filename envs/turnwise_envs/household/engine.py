@@ -8,7 +8,7 @@ after the effects. See `scene.py` for the representation of facts.
 from __future__ import annotations
 
 from turnwise_envs.household.goals import Goal
-from turnwise_envs.household.scene import Scene, State, bits
+from turnwise_envs.household.scene import Scene, bits
 from turnwise_envs.household.texts import NOTHING_HAPPENS, enumeration
 
 Action = tuple[str, int, int]
@@ -105,7 +105,8 @@ class Engine:
             if opened or not openable:
                 for o in bits(contents):
                     name = names[o]
-                    actions[f"examine {name}"] = ("examine object", o, -1)
+                    if scene.examine_in_place:
+                        actions[f"examine {name}"] = ("examine object", o, -1)
                     if held < 0 and scene.pickupable >> o & 1:
                         actions[f"take {name} from {place}"] = ("take", o, r)
                 if held >= 0 and scene.can_hold[r] >> held & 1:
@@ -240,14 +241,20 @@ class Engine:
 
     def intro(self) -> str:
         """Returns the first observation."""
-        return self.scene.texts.intro.format(look=self.look_text(), task=self.scene.task)
+        return self.scene.texts.intro.format(
+            look=self.look_text(arriving=True), task=self.scene.task
+        )
 
-    def look_text(self) -> str:
-        """Returns what "look" shows."""
+    def look_text(self, *, arriving: bool = False) -> str:
+        """Returns what "look" shows; on arriving in the room, that is all its receptacles.
+
+        The original lists the receptacles at the agent's location, which the first observation
+        does not bind; so looking again in the middle of the room shows nothing.
+        """
         scene, state = self.scene, self.state
         here = scene.layout.at.get(state.location)
         if here is None:
-            return scene.texts.room.format(list=scene.layout.room)
+            return scene.texts.room.format(list=scene.layout.room if arriving else "nothing")
         facing = [scene.layout.names[r] for r in here]
         bit, mask = 1 << state.location, scene.layout.masks_at[state.location]
         # The original lists an object once per receptacle here that it has been taken from.
@@ -271,26 +278,20 @@ class Engine:
 
     def object_text(self, o: int) -> str:
         """Returns what examining object `o` shows."""
-        scene, state, texts = self.scene, self.state, self.scene.texts
-        name = scene.names[o]
-        if scene.vessels >> o & 1:
-            inner = ["a " + scene.names[i] for i in scene.inner.get(o, ())]
-            return texts.vessel.format(o=name, list=enumeration(inner))
-        clean, sliced = state.clean >> o & 1, state.sliced >> o & 1
-        words = ["hot"] if state.hot >> o & 1 else ["cool"] if state.cool >> o & 1 else []
-        if clean:
-            words.append("clean")
-        if words or sliced:
-            if words == ["cool"] and not sliced:
-                words = ["cold"]
-            if words:
-                condition = " and ".join(words) + (" sliced" if sliced else "")
-                return texts.state.format(state=condition, o=name)
-        if scene.toggleable >> o & 1:
-            # Only a fact that was withdrawn counts as "off", and no command withdraws it.
-            if state.toggled >> o & 1:
-                return texts.lamp_on.format(o=name)
-        elif sliced:
-            return texts.state.format(state="sliced", o=name)
-        return texts.plain.format(o=name)
-
+        scene, state, bit = self.scene, self.state, 1 << o
+        # "not_istoggled" never holds: it asks for a withdrawn fact, and no command withdraws it.
+        facts = {
+            "isreceptacleobject": scene.vessels & bit,
+            "isclean": state.clean & bit,
+            "ishot": state.hot & bit,
+            "iscool": state.cool & bit,
+            "issliced": state.sliced & bit,
+            "toggleable": scene.toggleable & bit,
+            "istoggled": state.toggled & bit,
+            "sliceable": scene.sliceable & bit,
+        }
+        for conditions, template in scene.texts.object_conditions:
+            if all(facts.get(condition) for condition in conditions):
+                inner = enumeration(["a " + scene.names[i] for i in scene.inner.get(o, ())])
+                return template.format(o=scene.names[o], list=inner)
+        raise AssertionError("The last condition always holds.")

@@ -10,9 +10,9 @@ from turnwise_envs.formats import Tool
 from turnwise_envs.household.belief import Belief
 from turnwise_envs.household.engine import Engine
 from turnwise_envs.household.expert import Expert
-from turnwise_envs.household.generator import GeneratedTask
+from turnwise_envs.household.loader import resolve
 from turnwise_envs.household.scene import State
-from turnwise_envs.household.tasks import HouseholdTasks, generated
+from turnwise_envs.household.tasks import household_tasks
 from turnwise_envs.splits import Task, TaskSet
 
 _O = "an object, e.g. apple 1"
@@ -21,7 +21,9 @@ _R = "a receptacle, e.g. fridge 1"
 TOOLS = (
     Tool("go_to", "Walk to a receptacle.", {"receptacle": _R}, "go to {receptacle}"),
     Tool("open", "Open the receptacle in front of you.", {"receptacle": _R}, "open {receptacle}"),
-    Tool("close", "Close the receptacle in front of you.", {"receptacle": _R}, "close {receptacle}"),
+    Tool(
+        "close", "Close the receptacle in front of you.", {"receptacle": _R}, "close {receptacle}"
+    ),
     Tool(
         "take",
         "Pick an object up; your hands must be empty.",
@@ -101,16 +103,17 @@ class HouseholdEnv(TextEnv):
         size: str = "full",
         num_receptacles: Sequence[int] | None = None,
         num_objects: Sequence[int] | None = None,
+        data_dir: str | bool | None = None,
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        self._options = {
+        path = resolve(data_dir)
+        self._options: dict[str, Any] = {
             "size": size,
             "num_receptacles": num_receptacles,
             "num_objects": num_objects,
+            "data_dir": None if path is None else str(path),
         }
-        self.make_tasks()
-        self._built: GeneratedTask | None = None
         self._engine: Any = None
         self._belief: Any = None
         self._expert: Expert | None = None
@@ -121,7 +124,7 @@ class HouseholdEnv(TextEnv):
     @classmethod
     def task_set(cls, split: str, **options: Any) -> TaskSet:
         """Returns the generated tasks of a split, or the user's games."""
-        return generated(split, **options)
+        return household_tasks(split, **options)
 
     def task_options(self) -> dict[str, Any]:
         """Returns the arguments that choose tasks."""
@@ -129,16 +132,14 @@ class HouseholdEnv(TextEnv):
 
     def identity(self) -> dict[str, Any]:
         """Returns the arguments that a snapshot's reader must share."""
-        return {**super().identity(), **self._options}
+        options = {**self._options, "data_dir": self._options["data_dir"] is not None}
+        return {**super().identity(), **options}
 
     # ---------------------------------------------------------------- the game
 
     def _build(self, task: Task) -> None:
-        tasks = self.tasks
-        assert isinstance(tasks, HouseholdTasks)
-        built = tasks.build(task)
-        self._built = built
-        self._engine = Engine(built.scene, built.goal)
+        game = self.tasks.game(task)  # type: ignore[attr-defined]
+        self._engine = Engine(game.scene, game.goal)
         self._expert = None
 
     def start(self, task: Task) -> str:
@@ -210,9 +211,7 @@ class HouseholdEnv(TextEnv):
             state["opened"],
             list(state["contents"]),
             *state["flags"],
-            object_at=dict(map(tuple, state["object_at"])),
-            not_in=dict(map(tuple, state["not_in"])),
+            dict(state["object_at"]),
+            dict(state["not_in"]),
         )
         self._belief = Belief(self._engine, state["visited"], state["known"])
-
-

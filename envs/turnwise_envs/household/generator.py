@@ -160,7 +160,7 @@ def goal_pairs(room: Room, layout: Layout, kind: str, ood: bool) -> list[tuple[s
     able: frozenset[str] | None = None
     if kind in ("clean", "heat", "cool"):
         able = {"clean": words.CLEANABLE, "heat": words.HEATABLE, "cool": words.COOLABLE}[kind]
-    objects = [o for o in room.objects if able is None or o in able]
+    objects = [o for o in sorted(room.objects) if able is None or o in able]
     if kind == "look_at_obj_in_light":
         lamps = ("desklamp", "floorlamp") if room.name == "livingroom" else ("desklamp",)
         pairs = [(o, lamp) for o in objects for lamp in lamps]
@@ -258,7 +258,7 @@ def _fill(
     if not homes:
         return None
     objects += [(target, draws.choice(homes)) for _ in range(wanted)]
-    others = [o for o in room.objects if o != target and o in fits]
+    others = [o for o in sorted(room.objects) if o != target and o in fits]
     if not others:
         return None
     while len(objects) < count:
@@ -295,17 +295,6 @@ def _sentence(draws: Draws, kind: str, target: str, place: str) -> str:
     return f"Your task is to: {sentence}."
 
 
-_FLAGS = (
-    words.CLEANABLE,
-    words.HEATABLE,
-    words.COOLABLE,
-    words.SLICEABLE,
-    words.LAMPS,
-    words.VESSELS,
-    words.KNIVES,
-)
-
-
 def compile_scene(layout: Layout, objects: list[tuple[str, int]], task: str) -> Scene:
     """Returns the scene in which each (object type, receptacle) pair is placed as it says."""
     objects = sorted(objects, key=_object_key)
@@ -321,25 +310,34 @@ def compile_scene(layout: Layout, objects: list[tuple[str, int]], task: str) -> 
         object_at[o] = 1 << layout.locations[r]
         if kind not in words.FIXED:
             movable |= bit
-    masks = [
-        sum(mask for kind, mask in of_type.items() if kind in flagged) for flagged in _FLAGS
-    ]
     holds: dict[str, int] = {}
     for kind in set(layout.types):
         allowed = words.HOLDS[kind]
         holds[kind] = sum(mask for o, mask in of_type.items() if o in allowed)
-    rooms = _appliances(layout)
     names = numbered(types)
     content = f"{layout.names}{layout.locations}{layout.openable}{names}{contents}{task}"
+
+    def able(flagged: frozenset[str]) -> int:
+        return sum([mask for kind, mask in of_type.items() if kind in flagged])
+
+    cleaners, heaters, coolers = _appliances(layout)
     return Scene(
         layout,
         tuple(names),
         tuple(types),
         State(layout.start, -1, 0, contents, object_at=object_at),
         tuple([holds[kind] for kind in layout.types]),
-        movable,
-        *masks,
-        *rooms,
+        pickupable=movable,
+        cleanable=able(words.CLEANABLE),
+        heatable=able(words.HEATABLE),
+        coolable=able(words.COOLABLE),
+        sliceable=able(words.SLICEABLE),
+        toggleable=able(words.LAMPS),
+        vessels=able(words.VESSELS),
+        knives=able(words.KNIVES),
+        cleaners=cleaners,
+        heaters=heaters,
+        coolers=coolers,
         task=task,
         key=hashlib.blake2b(content.encode(), digest_size=8).hexdigest(),
     )

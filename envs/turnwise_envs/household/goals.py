@@ -52,9 +52,7 @@ class Goal:
             if state.held < 0 or not self.targets >> state.held & 1:
                 return False
             lit = self.lamps & state.toggled
-            return any(
-                state.contents[r] & lit for r in scene.layout.at.get(state.location, ())
-            )
+            return any(state.contents[r] & lit for r in scene.layout.at.get(state.location, ()))
         ready = self.treated(state)
         wanted = 2 if self.kind == "pick_two" else 1
         contents = state.contents

@@ -104,6 +104,8 @@ class Scene:
         inner: objects inside vessels (this fact never changes in the game).
         task: the sentence that states the task ("Your task is to: ...").
         texts: templates of commands and replies.
+        examine_in_place: whether objects can be examined where they lie. False is what ALFWorld
+            plays: a stray comma in its domain leaves objects in hand only.
         key: bytes that identify the scene's content.
     """
 
@@ -127,6 +129,7 @@ class Scene:
     key: str
     inner: dict[int, tuple[int, ...]] = field(default_factory=dict)
     texts: Texts = TEXTS
+    examine_in_place: bool = False
 
     def listed(self, mask: int) -> str:
         """Returns the enumeration of a set of objects."""

@@ -7,8 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from turnwise_envs.errors import UsageError
+from turnwise_envs.household import checksums
+from turnwise_envs.household.games import Game
 from turnwise_envs.household.generator import GENERATOR, GeneratedTask, SceneOptions, build
 from turnwise_envs.household.goals import KINDS
+from turnwise_envs.household.loader import LoadedTasks, resolve
 from turnwise_envs.splits import GeneratedTaskSet, Task
 
 TASKS_PER_SPLIT = 10_000
@@ -76,7 +79,27 @@ class HouseholdTasks(GeneratedTaskSet):
         """Builds a task of this set."""
         return build(self.scene_options, self.split, task.kind, self.seed_of(task.index))
 
+    def game(self, task: Task) -> Game:
+        """Builds the game of a task of this set.
 
-def generated(split: str, **options: Any) -> HouseholdTasks:
-    """Returns the generated tasks of a split for `HouseholdEnv`'s scene arguments."""
-    return HouseholdTasks(split, scene_options(**options))
+        Raises:
+            EnvironmentFault: If what comes out differs from what this version committed to.
+        """
+        built = self.build(task)
+        if self.size is not None:
+            checksums.check(self.scene_options, self.split, task.index, built.scene.key)
+        return Game(task.id, built.scene, built.goal)
+
+
+def household_tasks(
+    split: str, *, data_dir: str | bool | None = None, **options: Any
+) -> HouseholdTasks | LoadedTasks:
+    """Returns the tasks of a split for `HouseholdEnv`'s arguments: generated, or the user's games.
+
+    Raises:
+        UsageError: If an argument cannot be used.
+        DataError: If `data_dir` holds no playable games for this split.
+    """
+    scenes = scene_options(**options)
+    path = resolve(data_dir)
+    return HouseholdTasks(split, scenes) if path is None else LoadedTasks(split, path)

@@ -21,9 +21,28 @@ def enumeration(names: list[str]) -> str:
     return ", ".join(names[:-1]) + ", and " + names[-1]
 
 
+OBJECT_CONDITIONS = frozenset(
+    (
+        "isreceptacleobject",
+        "isclean",
+        "ishot",
+        "iscool",
+        "issliced",
+        "toggleable",
+        "istoggled",
+        "not_istoggled",
+        "sliceable",
+    )
+)
+"""What `Texts.object_conditions` may ask of an object."""
+
+
 @dataclass(frozen=True)
 class Texts:
-    """Every template of one version of the game."""
+    """Every template of one version of the game.
+
+    `object_conditions` answers examining an object: the first entry whose conditions all hold.
+    """
 
     intro: str = "-= Welcome to TextWorld, ALFRED! =-\n\n{look}\n\n{task}"
     room: str = "You are in the middle of a room. Looking quickly around you, you see {list}."
@@ -43,13 +62,25 @@ class Texts:
     inside: str = "The {r} is open. In it, you see {list}."
     closed: str = "The {r} is closed."
     on_top: str = "On the {r}, you see {list}."
-    vessel: str = "This is a normal {o}. In it, you see {list}."
-    state: str = "This is a {state} {o}."
-    lamp_on: str = "This {o} is on."
-    lamp_off: str = "This {o} is off."
-    plain: str = "There's nothing special about {o}."
+    object_conditions: tuple[tuple[tuple[str, ...], str], ...] = (
+        (("isreceptacleobject",), "This is a normal {o}. In it, you see {list}."),
+        (("isclean", "ishot", "issliced"), "This is a hot and clean sliced {o}."),
+        (("isclean", "iscool", "issliced"), "This is a cool and clean sliced {o}."),
+        (("isclean", "issliced"), "This is a clean sliced {o}."),
+        (("ishot", "issliced"), "This is a hot sliced {o}."),
+        (("iscool", "issliced"), "This is a cool sliced {o}."),
+        (("isclean", "ishot"), "This is a hot and clean {o}."),
+        (("isclean", "iscool"), "This is a cool and clean {o}."),
+        (("ishot",), "This is a hot {o}."),
+        (("isclean",), "This is a clean {o}."),
+        (("iscool",), "This is a cold {o}."),
+        (("toggleable", "istoggled"), "This {o} is on."),
+        (("toggleable", "not_istoggled"), "This {o} is off."),
+        (("sliceable", "issliced"), "This is a sliced {o}."),
+        ((), "There's nothing special about {o}."),
+    )
     help: str = (
-        "\nAvailable commands:\n"
+        "Available commands:\n"
         "  look:                             look around your current location\n"
         "  inventory:                        check your current inventory\n"
         "  go to (receptacle):               move to a receptacle\n"

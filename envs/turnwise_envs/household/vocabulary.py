@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CLEANABLE = frozenset(
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+CLEANABLE = _set(
     "apple bowl butterknife cloth cup dishsponge egg fork kettle knife ladle lettuce mug pan plate "
-    "pot potato soapbar spatula spoon tomato".split()
+    "pot potato soapbar spatula spoon tomato"
 )
-HEATABLE = frozenset("apple bread cup egg mug plate potato tomato".split())
-COOLABLE = frozenset(
-    "apple bowl bread cup egg lettuce mug pan plate pot potato tomato winebottle".split()
-)
-SLICEABLE = frozenset("apple bread egg lettuce potato tomato".split())
-VESSELS = frozenset("bowl box cup mug plate pan pot".split())
+HEATABLE = _set("apple bread cup egg mug plate potato tomato")
+COOLABLE = _set("apple bowl bread cup egg lettuce mug pan plate pot potato tomato winebottle")
+SLICEABLE = _set("apple bread egg lettuce potato tomato")
+VESSELS = _set("bowl box cup mug plate pan pot")
 KNIVES = frozenset(("knife", "butterknife"))
 LAMPS = frozenset(("desklamp", "floorlamp"))
-OPENABLE = frozenset("fridge cabinet microwave drawer safe".split())
+OPENABLE = _set("fridge cabinet microwave drawer safe")
 CLEANER, HEATER, COOLER = "sinkbasin", "microwave", "fridge"
 
 _FOOD = "apple bread egg lettuce potato tomato"
@@ -33,14 +36,14 @@ _WASH = "cloth dishsponge handtowel soapbar soapbottle spraybottle"
 _DECOR = "box statue vase wateringcan winebottle kettle glassbottle"
 _LARGE = "baseballbat basketball laptop tennisracket"
 _LAMP = "desklamp"
-_TABLE = " ".join(
-    (_FOOD, _CUTLERY, _DISHES, _SPICE, _SMALL, _PAPER, _WASH, _DECOR, _LARGE, _LAMP)
-)
+_TABLE = " ".join((_FOOD, _CUTLERY, _DISHES, _SPICE, _SMALL, _PAPER, _WASH, _DECOR, _LARGE, _LAMP))
 _DESK = (
     f"{_SMALL} {_PAPER} {_LAMP} basketball bowl box cup glassbottle laptop mug plate spraybottle "
     "statue tennisracket vase wateringcan winebottle"
 )
-_SEAT = "basketball book box cellphone cloth creditcard keychain laptop newspaper pillow remotecontrol"
+_SEAT = (
+    "basketball book box cellphone cloth creditcard keychain laptop newspaper pillow remotecontrol"
+)
 _COLD = "apple bowl bread cup egg glassbottle lettuce mug pan plate pot potato tomato winebottle"
 
 HOLDS: dict[str, frozenset[str]] = {
@@ -49,11 +52,11 @@ HOLDS: dict[str, frozenset[str]] = {
         "armchair": _SEAT,
         "bathtubbasin": "cloth dishsponge handtowel soapbar",
         "bed": "baseballbat basketball book cellphone laptop newspaper pillow tennisracket",
-        "cabinet": "book bowl box candle cd cloth cup dishsponge glassbottle handtowel kettle ladle "
-        "mug newspaper pan peppershaker plate plunger pot saltshaker soapbar soapbottle spraybottle "
-        "tissuebox toiletpaper vase wateringcan winebottle",
-        "cart": "candle cloth dishsponge handtowel mug plunger soapbar soapbottle spraybottle statue "
-        "tissuebox toiletpaper vase",
+        "cabinet": "book bowl box candle cd cloth cup dishsponge glassbottle handtowel kettle "
+        "ladle mug newspaper pan peppershaker plate plunger pot saltshaker soapbar soapbottle "
+        "spraybottle tissuebox toiletpaper vase wateringcan winebottle",
+        "cart": "candle cloth dishsponge handtowel mug plunger soapbar soapbottle spraybottle "
+        "statue tissuebox toiletpaper vase",
         "coffeemachine": "mug",
         "coffeetable": _TABLE,
         "countertop": _TABLE,
@@ -113,7 +116,7 @@ class Room:
     name: str
     required: tuple[str, ...]
     optional: dict[str, int]
-    objects: tuple[str, ...]
+    objects: frozenset[str]
     lamps: tuple[str, ...] = ()
 
 
@@ -123,24 +126,39 @@ ROOMS: dict[str, tuple[Room, ...]] = {
             "kitchen",
             ("countertop", "fridge", "garbagecan", "microwave", "sinkbasin", "toaster"),
             {
-                "cabinet": 10, "coffeemachine": 1, "countertop": 2, "diningtable": 1, "drawer": 6,
-                "shelf": 3, "sidetable": 1, "stoveburner": 4,
+                "cabinet": 10,
+                "coffeemachine": 1,
+                "countertop": 2,
+                "diningtable": 1,
+                "drawer": 6,
+                "shelf": 3,
+                "sidetable": 1,
+                "stoveburner": 4,
             },
-            tuple(
+            _set(
                 f"{_FOOD} {_CUTLERY} {_DISHES} {_SPICE} dishsponge soapbottle kettle glassbottle "
-                "winebottle book creditcard".split()
+                "winebottle book creditcard"
             ),
         ),
         Room(
             "livingroom",
             ("coffeetable", "garbagecan", "sidetable", "sofa"),
             {
-                "armchair": 2, "cabinet": 4, "diningtable": 1, "drawer": 6, "dresser": 1,
-                "ottoman": 1, "safe": 1, "shelf": 4, "sidetable": 1, "sofa": 1, "tvstand": 1,
+                "armchair": 2,
+                "cabinet": 4,
+                "diningtable": 1,
+                "drawer": 6,
+                "dresser": 1,
+                "ottoman": 1,
+                "safe": 1,
+                "shelf": 4,
+                "sidetable": 1,
+                "sofa": 1,
+                "tvstand": 1,
             },
-            tuple(
+            _set(
                 "book box candle cellphone creditcard keychain laptop newspaper pillow plate "
-                "remotecontrol statue tissuebox vase watch wateringcan pen pencil bowl".split()
+                "remotecontrol statue tissuebox vase watch wateringcan pen pencil bowl"
             ),
             ("coffeetable", "dresser", "sidetable"),
         ),
@@ -148,12 +166,18 @@ ROOMS: dict[str, tuple[Room, ...]] = {
             "bedroom",
             ("bed", "desk", "garbagecan"),
             {
-                "armchair": 1, "cabinet": 3, "drawer": 8, "dresser": 1, "laundryhamper": 1,
-                "safe": 1, "shelf": 6, "sidetable": 2,
+                "armchair": 1,
+                "cabinet": 3,
+                "drawer": 8,
+                "dresser": 1,
+                "laundryhamper": 1,
+                "safe": 1,
+                "shelf": 6,
+                "sidetable": 2,
             },
-            tuple(
+            _set(
                 "alarmclock baseballbat basketball book bowl box cd cellphone cloth creditcard "
-                "keychain laptop mug pen pencil pillow tennisracket tissuebox vase watch".split()
+                "keychain laptop mug pen pencil pillow tennisracket tissuebox vase watch"
             ),
             ("desk", "dresser", "sidetable"),
         ),
@@ -161,12 +185,20 @@ ROOMS: dict[str, tuple[Room, ...]] = {
             "bathroom",
             ("countertop", "garbagecan", "sinkbasin", "toilet", "toiletpaperhanger"),
             {
-                "bathtubbasin": 1, "cabinet": 5, "cart": 1, "drawer": 4, "handtowelholder": 2,
-                "laundryhamper": 1, "shelf": 3, "sidetable": 1, "sinkbasin": 1, "towelholder": 1,
+                "bathtubbasin": 1,
+                "cabinet": 5,
+                "cart": 1,
+                "drawer": 4,
+                "handtowelholder": 2,
+                "laundryhamper": 1,
+                "shelf": 3,
+                "sidetable": 1,
+                "sinkbasin": 1,
+                "towelholder": 1,
             },
-            tuple(
-                "candle cloth dishsponge handtowel plunger soapbar soapbottle spraybottle tissuebox "
-                "toiletpaper towel".split()
+            _set(
+                "candle cloth dishsponge handtowel plunger soapbar soapbottle spraybottle "
+                "tissuebox toiletpaper towel"
             ),
         ),
     ),
@@ -175,13 +207,13 @@ ROOMS: dict[str, tuple[Room, ...]] = {
             "kitchen",
             ("countertop", "fridge", "microwave", "sinkbasin"),
             {"cabinet": 3, "diningtable": 1, "drawer": 2, "shelf": 2, "countertop": 1},
-            ("apple", "cup", "egg", "mug", "plate", "potato"),
+            _set("apple cup egg mug plate potato"),
         ),
         Room(
             "bedroom",
             ("bed", "desk"),
             {"cabinet": 2, "drawer": 3, "dresser": 1, "shelf": 2, "sidetable": 2},
-            ("book", "cellphone", "mug", "pen", "pillow", "watch"),
+            _set("book cellphone mug pen pillow watch"),
             ("desk", "sidetable"),
         ),
     ),
