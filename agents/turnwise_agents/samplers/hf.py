@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from turnwise_agents.samplers.base import Request
+from turnwise_agents.samplers.drawing import Draw
 from turnwise_agents.samplers.kv_cache import RaggedCache
-from turnwise_agents.samplers.random_stream import uniforms
 from turnwise_agents.types import Generation
 from turnwise_envs.errors import UsageError
 
@@ -53,18 +53,6 @@ class _Session:
     ids: list[int] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Draw:
-    """The sampling parameters of a batch, one entry a request."""
-
-    temperature: Tensor
-    top_p: Tensor | None
-    limits: npt.NDArray[np.int64]
-    uniforms: Tensor
-    choices: list[list[int] | None]
-    greedy: bool
-
-
 class HFSampler:
     """Completes prompts with a transformers causal language model.
 
@@ -83,7 +71,7 @@ class HFSampler:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Any,
         *,
         stop_ids: Sequence[int],
         pad_id: int = 0,
@@ -99,7 +87,7 @@ class HFSampler:
         self._reported = CacheStats()
         self.version = 0
         self.device = next(model.parameters()).device
-        config = model.config.get_text_config()  # type: ignore[union-attr, operator]
+        config = model.config.get_text_config()
         self._vocab_size: int = config.vocab_size
         self._layers: int = config.num_hidden_layers
         possible = supports_persistent_cache(config)
@@ -187,7 +175,7 @@ class HFSampler:
             return []
         _check(requests, self._vocab_size)
         with torch.inference_mode(), _eval_mode(self.model):
-            draw = self._draw_of(requests)
+            draw = Draw(requests, self.device)
             if self.persistent:
                 tokens, logprobs, lengths = self._generate_persistent(requests, draw)
             else:
@@ -206,22 +194,8 @@ class HFSampler:
             for i, request in enumerate(requests)
         ]
 
-    def _draw_of(self, requests: Sequence[Request]) -> _Draw:
-        temperature = torch.tensor([r.sampling.temperature for r in requests])
-        top_p = torch.tensor([r.sampling.top_p for r in requests])
-        limits = np.array([r.sampling.max_new_tokens for r in requests], dtype=np.int64)
-        draws = uniforms([r.stream for r in requests], int(limits.max()))
-        return _Draw(
-            temperature=temperature.to(self.device),
-            top_p=top_p.to(self.device) if bool((top_p < 1).any()) else None,
-            limits=limits,
-            uniforms=torch.from_numpy(draws).to(self.device),
-            choices=[r.choices for r in requests],
-            greedy=bool((temperature == 0).all()),
-        )
-
     def _generate_persistent(
-        self, requests: Sequence[Request], draw: _Draw
+        self, requests: Sequence[Request], draw: Draw
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         sessions = [self._open(r.session_id) for r in requests]
         starts = np.array(
@@ -244,7 +218,7 @@ class HFSampler:
         running = np.ones(len(requests), dtype=bool)
         for step in range(tokens.shape[1]):
             active = running[live]
-            chosen, chosen_logprobs = self._choose(logits, draw, live, step)
+            chosen, chosen_logprobs = draw.choose(logits, live, step)
             going = live[active]
             tokens[going, step] = chosen[active]
             logprobs[going, step] = chosen_logprobs[active]
@@ -347,10 +321,11 @@ class HFSampler:
             use_cache=True,
             logits_to_keep=1,
         )
-        return outputs.logits[:, -1]  # type: ignore[no-any-return]
+        logits: Tensor = outputs.logits[:, -1]
+        return logits
 
     def _generate_anew(
-        self, requests: Sequence[Request], draw: _Draw
+        self, requests: Sequence[Request], draw: Draw
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """The same without persistence: left-padded prompts and transformers' own cache."""
         count, width = len(requests), max(len(r.prompt_ids) for r in requests)
@@ -376,7 +351,7 @@ class HFSampler:
                 use_cache=True,
                 logits_to_keep=1,
             )
-            chosen, chosen_logprobs = self._choose(outputs.logits[:, -1], draw, rows, step)
+            chosen, chosen_logprobs = draw.choose(outputs.logits[:, -1], rows, step)
             tokens[running, step] = chosen[running]
             logprobs[running, step] = chosen_logprobs[running]
             lengths[running] = step + 1
@@ -386,50 +361,6 @@ class HFSampler:
             ids = torch.from_numpy(chosen).to(self.device)[:, None]
             mask = torch.cat([mask, mask.new_ones(count, 1)], dim=1)
         return tokens, logprobs, lengths
-
-    def _choose(
-        self, logits: Tensor, draw: _Draw, live: npt.NDArray[np.int64], step: int
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Draws one token a row by inverse CDF; returns ids and full-vocabulary logprobs."""
-        rows = torch.from_numpy(live).to(self.device)
-        temperature = draw.temperature[rows]
-        divisor = torch.where(temperature > 0, temperature, 1.0)[:, None]
-        logprobs = torch.log_softmax(logits.float() / divisor, dim=-1)
-        candidates = logprobs
-        if step == 0 and any(choices is not None for choices in draw.choices):
-            candidates = logprobs.clone()
-            for row, i in enumerate(live.tolist()):
-                if (choices := draw.choices[i]) is not None:
-                    kept = candidates[row, choices].clone()
-                    candidates[row] = -torch.inf
-                    candidates[row, choices] = kept
-        chosen = candidates.argmax(-1)
-        if not draw.greedy:
-            weights = candidates.exp().double()
-            if draw.top_p is not None:
-                weights = nucleus(weights, draw.top_p[rows])
-            cdf = weights.cumsum(-1)
-            target = draw.uniforms[rows, step][:, None] * cdf[:, -1:]
-            drawn = torch.searchsorted(cdf, target, right=True)[:, 0]
-            chosen = torch.where(temperature > 0, drawn.clamp_max(logits.shape[-1] - 1), chosen)
-        picked = logprobs.gather(-1, chosen[:, None])[:, 0]
-        return chosen.cpu().numpy(), picked.cpu().numpy()
-
-
-def nucleus(weights: Tensor, top_p: Tensor) -> Tensor:
-    """Zeroes all but the likeliest tokens that together reach `top_p` of the mass.
-
-    Args:
-        weights: [n, V] non-negative.
-        top_p: [n] in (0, 1].
-
-    Returns:
-        [n, V] weights, not renormalised; the likeliest token always stays.
-    """
-    ordered, order = weights.sort(dim=-1, descending=True, stable=True)
-    before = ordered.cumsum(-1) - ordered
-    ordered = ordered.masked_fill(before >= top_p[:, None] * ordered.sum(-1, keepdim=True), 0.0)
-    return torch.zeros_like(weights).scatter(-1, order, ordered)
 
 
 def supports_persistent_cache(config: Any) -> bool:

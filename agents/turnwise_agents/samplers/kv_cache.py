@@ -25,6 +25,7 @@ class RaggedLayer(CacheLayerMixin):
         super().__init__()
         # Not an attribute of a module, so the cycle owner <-> layer is harmless.
         self.owner = owner
+        self.storage: tuple[Tensor, ...] = ()
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Allocates the storage in the shape, dtype and device of the model's own states."""
@@ -32,8 +33,10 @@ class RaggedLayer(CacheLayerMixin):
         _, heads, _, dim = key_states.shape
         _, value_heads, _, value_dim = value_states.shape
         # Zeros, because a masked slot still enters the product with weight 0, and 0 * nan is nan.
-        self.keys = key_states.new_zeros(rows, capacity, heads, dim)
-        self.values = value_states.new_zeros(rows, capacity, value_heads, value_dim)
+        self.storage = (
+            key_states.new_zeros(rows, capacity, heads, dim),
+            value_states.new_zeros(rows, capacity, value_heads, value_dim),
+        )
         self.is_initialized = True
 
     def update(
@@ -43,14 +46,14 @@ class RaggedLayer(CacheLayerMixin):
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         owner = self.owner
-        for storage, states in ((self.keys, key_states), (self.values, value_states)):
+        for storage, states in zip(self.storage, (key_states, value_states), strict=True):
             flat = storage.view(-1, *storage.shape[2:])
             flat.index_copy_(0, owner.slots, states.transpose(1, 2).reshape(-1, *flat.shape[1:]))
-        rows = slice(owner.first, owner.last)
-        return (
-            self.keys[rows, : owner.used].transpose(1, 2),
-            self.values[rows, : owner.used].transpose(1, 2),
+        keys, values = (
+            storage[owner.first : owner.last, : owner.used].transpose(1, 2)
+            for storage in self.storage
         )
+        return keys, values
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """Returns (visible length, offset); the sampler passes its own mask."""
@@ -82,7 +85,8 @@ class RaggedCache(Cache):
         self.extent = 0
         self.device = device
         self.slots = torch.zeros(0, dtype=torch.long, device=device)
-        super().__init__(layers=[RaggedLayer(self) for _ in range(num_layers)])
+        self.ragged = [RaggedLayer(self) for _ in range(num_layers)]
+        super().__init__(layers=[*self.ragged])
 
     def reserve(self, rows: int, capacity: int) -> None:
         """Makes room for `rows` conversations of `capacity` positions, by doubling.
@@ -93,10 +97,8 @@ class RaggedCache(Cache):
         capacity = _doubled(self.capacity, capacity + 1, 64)
         if (rows, capacity) == (self.rows, self.capacity):
             return
-        for layer in self.layers:
-            if layer.is_initialized:
-                layer.keys = _grown(layer.keys, rows, capacity)
-                layer.values = _grown(layer.values, rows, capacity)
+        for layer in self.ragged:
+            layer.storage = tuple(_grown(storage, rows, capacity) for storage in layer.storage)
         self.rows, self.capacity = rows, capacity
 
     def aim(self, first: int, last: int, used: int, positions: Tensor) -> None:
@@ -120,19 +122,17 @@ class RaggedCache(Cache):
             return
         target = torch.from_numpy(np.concatenate([left, right])).to(self.device)
         source = torch.from_numpy(np.concatenate([right, left])).to(self.device)
-        for layer in self.layers:
-            if layer.is_initialized:
-                for storage in (layer.keys, layer.values):
-                    # Positions beyond the longest conversation hold nothing worth moving.
-                    view = storage[:, : self.extent]
-                    view[target] = view[source]
+        for layer in self.ragged:
+            for storage in layer.storage:
+                # Positions beyond the longest conversation hold nothing worth moving.
+                view = storage[:, : self.extent]
+                view[target] = view[source]
 
     def copy_row(self, source: int, target: int) -> None:
         """Copies one conversation."""
-        for layer in self.layers:
-            if layer.is_initialized:
-                layer.keys[target] = layer.keys[source]
-                layer.values[target] = layer.values[source]
+        for layer in self.ragged:
+            for storage in layer.storage:
+                storage[target] = storage[source]
 
 
 def _doubled(current: int, needed: int, minimum: int) -> int:
