@@ -198,11 +198,9 @@ class XMLFormat(ActionFormat):
 
     def render(self, action: str, thought: str = "") -> str:
         """Returns the action block, after the thought where there is one."""
-        block = f"<action>{self._escaped(action)}</action>"
-        return f"<think>{self._escaped(thought)}</think>{block}" if thought else block
-
-    def _escaped(self, text: str) -> str:
-        return self._escape.sub(lambda found: "&lt;" if found[0] == "<" else "&amp;", text)
+        text = self._escape.sub(lambda found: "&lt;" if found[0] == "<" else "&amp;", action)
+        block = f"<action>{text}</action>"
+        return f"<think>{thought}</think>{block}" if thought else block
 
     @staticmethod
     def _error(what: str) -> Parsed:
@@ -220,14 +218,15 @@ class ToolJSONFormat(ActionFormat):
         {"name": "take", "arguments": {"object": "apple 1", "receptacle": "fridge 1"}}
         </tool_call>
 
-    Text before the call is the thought. An action that no tool of the world can say is rendered
-    through the generic tool `act(command)`, which every world understands.
+    Text before the call is the thought; calls inside `<think>...</think>` do not count. An action
+    that no tool of the world can say is rendered through the generic tool `act(command)`, which
+    every world understands.
     """
 
     name = "tool_json"
     grammar = (
         'Reply with one tool call: <tool_call>\n{"name": ..., "arguments": {...}}\n</tool_call>. '
-        "You may reason before it."
+        "You may reason before it, inside <think>...</think>."
     )
     answer_prefix = '<tool_call>\n{"name": "act", "arguments": {"command": "'
     answer_suffix = '"}}\n</tool_call>'
@@ -284,7 +283,7 @@ class ToolJSONFormat(ActionFormat):
         for tag in ("<tool_call>", "</tool_call>", "</think>"):
             body = body.replace(tag, "\\u003c" + tag[1:])
         call = f"<tool_call>\n{body}\n</tool_call>"
-        return f"{thought}\n{call}" if thought else call
+        return f"<think>{thought}</think>\n{call}" if thought else call
 
     @staticmethod
     def _error(what: str) -> Parsed:

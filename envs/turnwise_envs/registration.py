@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from typing import Any
 
 import gymnasium as gym
@@ -62,7 +63,7 @@ def tasks(env_id: str, split: str = "train", **kwargs: Any) -> TaskSet:
     Args:
         env_id: registered id of a `TextEnv`, ours or another's.
         split: one of the environment's splits, or "stream".
-        **kwargs: arguments as `gym.make` takes them; those that do not choose tasks are ignored.
+        **kwargs: arguments as `gym.make` takes them; those in `COMMON_ARGUMENTS` are ignored.
 
     Returns:
         The task set, shared by everybody in this process who asks for the same one.
@@ -77,6 +78,9 @@ def tasks(env_id: str, split: str = "train", **kwargs: Any) -> TaskSet:
     cls = env_class(env_id)
     if not (isinstance(cls, type) and issubclass(cls, TextEnv)):
         raise UsageError(f"env_id must name a turnwise TextEnv, got {env_id!r} ({cls!r}).")
-    arguments = {**spec.kwargs, **kwargs}
+    # The constructor's defaults too, so that the same tasks have the same options, hence ids.
+    parameters = inspect.signature(cls).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    arguments = {**defaults, **spec.kwargs, **kwargs}
     options = {name: value for name, value in arguments.items() if name not in COMMON_ARGUMENTS}
     return shared_task_set(cls, split, options)

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -31,6 +32,7 @@ from turnwise_envs.core import INFO_KEYS, TextEnv
 from turnwise_envs.errors import SnapshotError, TurnwiseError, UnknownTaskError, UsageError
 from turnwise_envs.play import expert_policy, null_policy, play_episode
 from turnwise_envs.registration import env_spec
+from turnwise_envs.registration import tasks as list_tasks
 from turnwise_envs.snapshots import restore, snapshot
 from turnwise_envs.spaces import TextSpace
 from turnwise_envs.transcripts import (
@@ -236,7 +238,7 @@ def check_truncation(subject: Subject) -> None:
         assert truncated, f"{name} must truncate in turn 3."
         assert not terminated, f"{name} must not terminate in turn 3."
         assert info["verdict"], f"{name} must give a verdict at the end."
-        expect_raises(gym.error.ResetNeeded, lambda one=one: one.step(""), "step after the end")  # type: ignore[misc]
+        expect_raises(gym.error.ResetNeeded, partial(one.step, ""), "step after the end")
 
 
 def check_snapshots(subject: Subject) -> None:
@@ -273,9 +275,7 @@ def check_snapshots(subject: Subject) -> None:
         ("empty", b""),
         ("other", b"x\n{}"),
     ):
-        expect_raises(
-            SnapshotError, lambda bad=bad: restore(env, bad), f"a snapshot that is {name}"
-        )  # type: ignore[misc]
+        expect_raises(SnapshotError, partial(restore, env, bad), f"a snapshot that is {name}")  # type: ignore[misc]
     expect_raises(SnapshotError, lambda: restore(over, blob), "a snapshot with other arguments")
     expect_raises(SnapshotError, lambda: snapshot(subject.make()), "a snapshot before reset")
 
@@ -391,6 +391,8 @@ def check_splits(subject: Subject) -> None:
             seen[task_id] = split
         fresh = type(env).task_set(split, **env.task_options())
         assert fresh.manifest_hash == tasks.manifest_hash, f"{split} must have one manifest hash."
+        listed = list_tasks(subject.spec.id, split, **subject.spec.kwargs)
+        assert listed.manifest_hash == tasks.manifest_hash, f"tasks() must list those of {split}."
         middle = tasks[len(tasks) // 2]
         assert fresh.lookup(middle.id) == middle, f"lookup must find the tasks of {split}."
 

@@ -167,3 +167,42 @@ def serve() -> None:
     replayed = record(env, job["completions"], seed=job["seed"])
     restore(env, bytes.fromhex(job["blob"]))
     print(json.dumps([replayed, record(env, job["after"], reset=False)]))
+
+
+def golden_text(env_id: str, seed: int = 0) -> str:
+    """Returns a whole expert episode of an id, with invalid actions in between, for golden files.
+
+    Any change in observation text, reward, flags, keys or task choice shows as a changed line; such
+    a change needs a new version of the id (`-v1`), and the file made anew by
+    `scripts/make_golden.py`.
+    """
+    env = gym.make(env_id)
+    inner: Any = env.unwrapped
+    observation, info = env.reset(seed=seed)
+    task = f"task_id={info['task_id']} manifest_hash={inner.tasks.manifest_hash}"
+    lines = [f"# {env_id} split={inner.split} seed={seed} {task}"]
+    lines += [_exchange(observation, info)]
+    asides, turn, over = {1: JUNK, 2: "", 4: "look"}, 0, False
+    while not over:
+        completion = asides.pop(turn, None)
+        if completion is None:
+            completion = inner.action_format.render(inner.expert_action() or "")
+        observation, reward, terminated, truncated, info = env.step(completion)
+        turn, over = turn + 1, terminated or truncated
+        lines.append(f"> {completion}")
+        lines.append(
+            f"reward={reward} {json.dumps(info['reward_components'])} terminated={terminated} "
+            f"truncated={truncated} action_is_valid={info['action_is_valid']} "
+            f"success={info['success']} score={info['score']} verdict={info['verdict']}"
+        )
+        lines.append(_exchange(observation, info))
+    env.close()
+    return "\n".join(lines) + "\n"
+
+
+def _exchange(observation: str, info: dict[str, Any]) -> str:
+    keys = " ".join(f"{key}={info[key]}" for key in ("state_key", "belief_key", "anchor_key"))
+    menu = info["admissible_actions"]
+    return (
+        f"{observation}\n{keys}\nadmissible_actions={menu if menu is None else ', '.join(menu)}\n"
+    )

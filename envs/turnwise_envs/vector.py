@@ -49,19 +49,27 @@ def restore_vector(
     Args:
         vec: a synchronous or asynchronous vector of environments like the snapshot's.
         index: number of the sub-environment.
-        blob: what `turnwise_envs.snapshot` returned; `vec.call("...")` cannot take one, so take it
-            from an environment of the same id and arguments.
+        blob: what `turnwise_envs.snapshot` returned for an environment of the same id, arguments
+            and wrappers.
         seed: re-seeds what follows in that sub-environment; None continues the random stream.
 
     Returns:
         The batch of observations, and the restored sub-environment's own info.
 
     Raises:
-        UsageError: If there is no such sub-environment.
+        UsageError: If there is no such sub-environment, or the vector cannot keep the state (an
+            asynchronous one without shared memory, under next-step autoreset).
         SnapshotError: If the snapshot does not fit.
     """
     if not 0 <= index < vec.num_envs:
         raise UsageError(f"index must be in [0, {vec.num_envs}), got {index}.")
+    next_step = vec.metadata.get("autoreset_mode") == gym.vector.AutoresetMode.NEXT_STEP
+    if next_step and getattr(vec.unwrapped, "shared_memory", True) is False:
+        # Gymnasium's worker forgets that a manual reset came between and resets once more.
+        raise UsageError(
+            "vec must be made with shared_memory=True to restore under next-step autoreset, got "
+            "False. Make it so, or use another autoreset_mode."
+        )
     mask = np.zeros(vec.num_envs, dtype=np.bool_)
     mask[index] = True
     seeds: Any = [seed if i == index else None for i in range(vec.num_envs)]
