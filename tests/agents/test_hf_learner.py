@@ -11,7 +11,9 @@ from turnwise_agents.learners import scoring
 from turnwise_agents.learners.hf import HFLearner, HFLearnerConfig
 from turnwise_agents.learners.loading import load_model_and_tokenizer, pick_device
 from turnwise_agents.learners.optim import schedule_factor
-from turnwise_agents.types import Segment
+from turnwise_agents.samplers.base import Request
+from turnwise_agents.samplers.hf import HFSampler
+from turnwise_agents.types import Sampling, Segment
 from turnwise_envs.errors import UsageError
 
 SIZES = {
@@ -203,6 +205,25 @@ def test_lora_trains_adapters_only_and_its_reference_is_the_base():
     again.add_model("ref")
     again.load_state_dict(state)
     torch.testing.assert_close(again.forward(SEGMENTS).logprobs, outputs.logprobs)
+
+
+def test_lora_samples_what_it_scores_and_saves_an_ordinary_folder(tmp_path):
+    learner = HFLearner(make_model(), HFLearnerConfig(lora_rank=4, learning_rate=0.05))
+    sgd_like(learner)
+    sampler = HFSampler(learner.weights(), stop_ids=[49])
+    (made,) = sampler.generate(
+        [Request(session_id="a", prompt_ids=[3, 1], sampling=Sampling(max_new_tokens=6), stream=1)]
+    )
+    ids = made.prompt_ids + made.completion_ids
+    record = segment(ids, [False, False] + [True] * len(made.completion_ids))
+    scored = learner.forward([record]).logprobs[0, 2:].tolist()
+    assert scored == pytest.approx(made.sampler_logprobs, abs=1e-5)
+    learner.save_pretrained(tmp_path)
+    merged = HFLearner(Qwen2ForCausalLM.from_pretrained(tmp_path))
+    torch.testing.assert_close(
+        merged.forward(SEGMENTS).logprobs, learner.forward(SEGMENTS).logprobs, atol=1e-4, rtol=0
+    )
+    assert "lora_A" in str(learner.state_dict()["models"]["policy"].keys())
 
 
 def test_bfloat16_learns_through_float32_copies():

@@ -45,8 +45,9 @@ class Learner(Protocol):
         ...
 
     def step(self) -> dict[str, float]:
-        """Clips, takes one optimiser step on everything with a gradient, zeroes; returns metrics
-        ("grad_norm", "learning_rate").
+        """Clips, takes one optimiser step on everything with a gradient, zeroes.
+
+        Returns metrics: "grad_norm" and "learning_rate".
         """
         ...
 

@@ -282,8 +282,12 @@ class HFLearner:
         }
 
     def save_pretrained(self, path: str | Path, tokenizer: Any = None) -> None:
-        """Writes the policy as an ordinary Hugging Face folder (LoRA: an adapter folder)."""
-        self.model.save_pretrained(path)
+        """Writes the policy as an ordinary Hugging Face folder, LoRA adapters merged in."""
+        model = self.model
+        if is_lora(model):
+            # Merging in place and undoing it would not give back the same weights.
+            model = copy.deepcopy(model).merge_and_unload()
+        model.save_pretrained(path)
         if tokenizer is not None:
             tokenizer.save_pretrained(path)
 
