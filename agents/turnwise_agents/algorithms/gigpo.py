@@ -32,6 +32,8 @@ GiGPO is GRPO), `credit/anchor_group_size` (mean), `credit/singleton_share` (of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
+from operator import attrgetter
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -91,12 +93,12 @@ class GiGPO(GRPO):
     def anchors(self, table: TurnTable) -> Ints:
         """Returns [S']: the anchor group of every trainable turn."""
         chosen = table.trainable
-        turns = [turn for turn, keep in zip(table.turns, chosen.tolist(), strict=True) if keep]
+        turns = list(compress(table.turns, chosen.tolist()))
         ids = table.turn_group_ids[chosen]
         if self.config.anchor == "similar":
             texts = [turn.observation for turn in turns]
             return similar_anchor_groups(ids, texts, threshold=self.config.similarity_threshold)
-        return anchor_groups(ids, [getattr(turn, self.config.anchor) for turn in turns])
+        return anchor_groups(ids, list(map(attrgetter(self.config.anchor), turns)))
 
     def step_level(self, table: TurnTable) -> Floats:
         """Returns [S]: A^S of every turn, 0 where not trainable."""

@@ -38,7 +38,7 @@ def anchor_groups(group_ids: npt.NDArray[Any], anchors: Sequence[Hashable]) -> I
         anchors: [S] what identifies the state before each step.
 
     Returns:
-        [S] anchor group of each step, numbered by first appearance.
+        [S] int, equal exactly where two steps share an anchor group.
 
     Raises:
         UsageError: If the lengths differ.
@@ -48,7 +48,8 @@ def anchor_groups(group_ids: npt.NDArray[Any], anchors: Sequence[Hashable]) -> I
     """
     expect_rank(1, group_ids=group_ids)
     _expect_one_per_step("anchors", len(anchors), len(group_ids))
-    return encode_ids(zip(group_ids.tolist(), anchors, strict=True))
+    ids = encode_ids(anchors)
+    return group_ids * (int(ids.max(initial=0)) + 1) + ids
 
 
 def similar_anchor_groups(

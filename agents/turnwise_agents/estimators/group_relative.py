@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterable
+from itertools import count
 from typing import Any, Literal
 
 import numpy as np
@@ -17,8 +19,8 @@ Weight = Literal["trajectory", "step"]
 
 def encode_ids(keys: Iterable[Hashable]) -> Ints:
     """Returns [N] integers, equal where the keys are equal, numbered by first appearance."""
-    seen: dict[Hashable, int] = {}
-    return np.fromiter((seen.setdefault(key, len(seen)) for key in keys), dtype=np.int64)
+    numbers: defaultdict[Hashable, int] = defaultdict(count().__next__)
+    return np.fromiter(map(numbers.__getitem__, keys), dtype=np.int64)
 
 
 def _dense(ids: npt.NDArray[Any]) -> tuple[Ints, Ints]:

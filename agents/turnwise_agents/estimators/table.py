@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ import numpy.typing as npt
 from turnwise_agents.estimators.group_relative import encode_ids
 from turnwise_agents.estimators.returns import Floats
 from turnwise_agents.types import Credit, Group, Turn
+
+_REWARD = attrgetter("reward")
 
 
 class TurnTable:
@@ -53,10 +56,10 @@ class TurnTable:
         self.group_ids = encode_ids([t.group_id for t in self.trajectories])
         self.trajectory_ids = np.repeat(np.arange(len(self.trajectories)), self.lengths)
         self.turn_group_ids = self.spread(self.group_ids)
-        self.rewards: Floats = np.array([turn.reward for turn in self.turns], dtype=np.float64)
+        self.rewards: Floats = np.fromiter(map(_REWARD, self.turns), np.float64, len(self.turns))
         self.immediate_rewards: Floats = np.zeros(len(self.turns))
         for name in channels:
-            values = np.array([_channel(turn, name) for turn in self.turns], dtype=np.float64)
+            values = _channel(self.turns, name)
             if name in immediate:
                 self.immediate_rewards += values
             else:
@@ -84,6 +87,9 @@ class TurnTable:
         ]
 
 
-def _channel(turn: Turn, name: str) -> float:
-    value = turn.channels.get(name, 0.0)
-    return float(sum(value)) if isinstance(value, list) else value
+def _channel(turns: Sequence[Turn], name: str) -> Floats:
+    """Returns [S]: a channel's value of every turn, summed over tokens, 0 where it is absent."""
+    values = [turn.channels.get(name, 0.0) for turn in turns]
+    if any(isinstance(value, list) for value in values):
+        values = [float(np.sum(value)) for value in values]
+    return np.array(values, dtype=np.float64)
