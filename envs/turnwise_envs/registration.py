@@ -7,7 +7,7 @@ import inspect
 from typing import Any
 
 import gymnasium as gym
-from gymnasium.envs.registration import load_env_creator
+from gymnasium.envs.registration import EnvSpec, load_env_creator
 
 from turnwise_envs.errors import UsageError
 from turnwise_envs.splits import TaskSet, shared_task_set
@@ -37,12 +37,14 @@ def env_ids() -> tuple[str, ...]:
     return tuple(row[0] for row in ENVIRONMENTS)
 
 
-def env_spec(env_id: str) -> gym.envs.registration.EnvSpec:
-    """Returns Gymnasium's spec of an id, also in the `module:id` form.
+def env_spec(env_id: str | EnvSpec) -> EnvSpec:
+    """Returns Gymnasium's spec of an id, also in the `module:id` form; a spec as it is.
 
     Raises:
         UsageError: If the id is not registered; names the ids that look like it.
     """
+    if isinstance(env_id, EnvSpec):
+        return env_id
     try:
         return gym.spec(env_id)
     except (gym.error.Error, ModuleNotFoundError) as error:
@@ -51,17 +53,17 @@ def env_spec(env_id: str) -> gym.envs.registration.EnvSpec:
         raise UsageError(f"env_id must be a registered id, got {env_id!r}. {hint}") from error
 
 
-def env_class(env_id: str) -> Any:
+def env_class(env_id: str | EnvSpec) -> Any:
     """Returns the environment class of an id (imports its module)."""
     entry_point = env_spec(env_id).entry_point
     return load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
 
 
-def tasks(env_id: str, split: str = "train", **kwargs: Any) -> TaskSet:
+def tasks(env_id: str | EnvSpec, split: str = "train", **kwargs: Any) -> TaskSet:
     """Returns the tasks of a split without building an environment.
 
     Args:
-        env_id: registered id of a `TextEnv`, ours or another's.
+        env_id: registered id (or spec) of a `TextEnv`, ours or another's.
         split: one of the environment's splits, or "stream".
         **kwargs: arguments as `gym.make` takes them; those in `COMMON_ARGUMENTS` are ignored.
 

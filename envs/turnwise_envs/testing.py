@@ -74,10 +74,7 @@ def check_text_env(
     skipped = set(skip)
     if unknown := skipped - CHECKS.keys():
         raise UsageError(f"skip must be among {', '.join(CHECKS)}, got {sorted(unknown)}.")
-    if isinstance(env, str):
-        spec: EnvSpec | None = env_spec(env)
-    else:
-        spec = env if isinstance(env, EnvSpec) else env.spec
+    spec = env_spec(env) if isinstance(env, str | EnvSpec) else env.spec
     if spec is None:
         raise UsageError("env must be made by gym.make, got one without a spec. Register it first.")
     subject = Subject(spec, episodes, seed)
@@ -391,7 +388,7 @@ def check_splits(subject: Subject) -> None:
             seen[task_id] = split
         fresh = type(env).task_set(split, **env.task_options())
         assert fresh.manifest_hash == tasks.manifest_hash, f"{split} must have one manifest hash."
-        listed = list_tasks(subject.spec.id, split, **subject.spec.kwargs)
+        listed = list_tasks(subject.spec, split)
         assert listed.manifest_hash == tasks.manifest_hash, f"tasks() must list those of {split}."
         middle = tasks[len(tasks) // 2]
         assert fresh.lookup(middle.id) == middle, f"lookup must find the tasks of {split}."
