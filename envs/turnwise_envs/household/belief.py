@@ -38,11 +38,13 @@ class Belief:
         self.engine = engine
         self.visited = visited
         self.known = known
-        self._parts = [""] * len(engine.scene.layout.names)
+        self._parts = ["?"] * len(engine.scene.layout.names)
         self._where: dict[int, int] = {}
-        self._physical = ""
-        for r in bits(visited):
-            self._refresh(r)
+        self._fixed = ("", "", "")
+        self._keys: tuple[str, str, str] | None = None
+        if known or visited:
+            for r in range(len(self._parts)):
+                self._refresh(r)
         self._touch()
 
     def update(self, action: Action | None) -> None:
@@ -50,18 +52,19 @@ class Belief:
         if action is None:
             return
         verb, o, r = action
-        if verb == "go to":
-            if not self.visited >> r & 1:
-                self._see(r)
-            return
         if verb in ("look", "inventory", "help", "examine object"):
             return
-        if verb in ("take", "move"):
+        self._keys = None
+        if verb == "go to":
+            if self.visited >> r & 1:
+                return
+            self._see(r)
+        elif verb in ("open", "close", "examine"):
+            self._see(r)
+        elif verb in ("take", "move"):
             self.known |= 1 << o
             self._where.pop(o, None)
             self._refresh(r)
-        elif verb in ("open", "close", "examine"):
-            self._see(r)
         self._touch()
 
     def _see(self, r: int) -> None:
@@ -88,29 +91,19 @@ class Belief:
     def _touch(self) -> None:
         """Recomputes the parts of the keys that walking about does not change."""
         state, scene = self.engine.state, self.engine.scene
-        self._physical = (
-            f"{scene.key} {state.held} {state.opened} {state.contents} {state.clean} {state.hot} "
-            f"{state.cool} {state.toggled} {state.on} {state.sliced} "
-            f"{sorted(state.object_at.items())} {sorted(state.not_in.items())} "
-        )
-        held = scene.names[state.held] if state.held >= 0 else ""
-        touched = [
-            [scene.names[o] for o in bits(mask & self.known)]
-            for mask in (state.clean, state.hot, state.cool, state.toggled, state.on, state.sliced)
-            if mask
-        ]
-        self._flags = f"{held}|{touched}|"
+        # An object that was never taken counts as present where it was at the start.
+        moved = [(o, gone, state.object_at[o]) for o, gone in sorted(state.not_in.items())]
+        flags = (state.clean, state.hot, state.cool, state.toggled, state.on, state.sliced)
+        facts = f"{scene.key} {state.held} {state.opened} {state.contents} {flags} {moved} "
+        names = scene.names
+        hand = names[state.held] if state.held >= 0 else ""
+        treated = [[names[o] for o in bits(mask & self.known)] for mask in flags]
+        shown = f"{scene.task}|{scene.layout.room}|{hand}|{treated}|{'|'.join(self._parts)}|"
+        self._fixed = (facts, shown, self._relevant())
+        self._keys = None
 
-    def keys(self) -> tuple[str, str, str]:
-        """Returns (state_key, belief_key, anchor_key)."""
-        scene, location = self.engine.scene, self.engine.state.location
-        here = scene.layout.at.get(location)
-        place = scene.layout.names[here[0]] if here else ""
-        belief = f"{scene.task}|{scene.layout.room}|{place}|{self._flags}{'|'.join(self._parts)}"
-        anchor = self._anchor(place, here or ())
-        return _digest(f"{self._physical}{location}"), _digest(belief), _digest(anchor)
-
-    def _anchor(self, place: str, here: tuple[int, ...]) -> str:
+    def _relevant(self) -> str:
+        """Returns what the anchor holds besides the place: task, hand, known targets."""
         engine = self.engine
         scene, state, goal = engine.scene, engine.state, engine.goal
         treated = goal.treated(state)
@@ -121,9 +114,22 @@ class Belief:
                 hand = "ready" if treated >> state.held & 1 else "target"
         targets = []
         for o, r in self._where.items():
-            lamp = goal.lamps >> o & 1
-            ready = state.toggled >> o & 1 if lamp else treated >> o & 1
-            targets.append((scene.layout.names[r], lamp, ready))
+            ready = (state.toggled if goal.lamps >> o & 1 else treated) >> o & 1
+            targets.append((scene.layout.names[r], goal.lamps >> o & 1, ready))
         targets.sort()
-        openness = [self._parts[r][:1] for r in here]
-        return f"{scene.task}|{place}|{openness}|{hand}|{targets}"
+        return f"{scene.task}|{hand}|{targets}|"
+
+    def keys(self) -> tuple[str, str, str]:
+        """Returns (state_key, belief_key, anchor_key)."""
+        if self._keys is None:
+            layout, location = self.engine.scene.layout, self.engine.state.location
+            here = layout.at.get(location, ())
+            place = layout.names[here[0]] if here else ""
+            openness = "".join([self._parts[r][0] for r in here])
+            facts, shown, relevant = self._fixed
+            self._keys = (
+                _digest(f"{facts}{location}"),
+                _digest(shown + place),
+                _digest(f"{relevant}{place}{openness}"),
+            )
+        return self._keys

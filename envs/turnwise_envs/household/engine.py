@@ -7,8 +7,11 @@ after the effects. See `scene.py` for the representation of facts.
 
 from __future__ import annotations
 
+from bisect import bisect
+from collections.abc import Iterable
+
 from turnwise_envs.household.goals import Goal
-from turnwise_envs.household.scene import Scene, bits
+from turnwise_envs.household.scene import Scene, State, bits
 from turnwise_envs.household.texts import NOTHING_HAPPENS, enumeration
 
 Action = tuple[str, int, int]
@@ -24,19 +27,30 @@ class Commands:
     Attributes:
         local: every applicable command but "go to", with its meaning.
         admissible: all applicable commands, sorted.
-        menu: those that change the state.
     """
 
-    __slots__ = ("admissible", "local", "menu")
+    __slots__ = ("_goto", "_menu", "admissible", "local")
 
     def __init__(self, local: dict[str, Action], goto: tuple[str, ...]) -> None:
         self.local = local
-        names = sorted(local)
-        split = next((i for i, name in enumerate(names) if name > "go to"), len(names))
-        self.admissible = [*names[:split], *goto, *names[split:]]
-        acting = [name for name in names if local[name][0] in ACTING_VERBS]
-        split = next((i for i, name in enumerate(acting) if name > "go to"), len(acting))
-        self.menu = [*acting[:split], *goto, *acting[split:]]
+        self._goto = goto
+        self._menu: list[str] | None = None
+        self.admissible = _sorted_around(local, goto)
+
+    @property
+    def menu(self) -> list[str]:
+        """Those that change the state."""
+        if self._menu is None:
+            acting = [name for name, action in self.local.items() if action[0] in ACTING_VERBS]
+            self._menu = _sorted_around(acting, self._goto)
+        return self._menu
+
+
+def _sorted_around(local: Iterable[str], goto: tuple[str, ...]) -> list[str]:
+    """Merges local commands with the sorted "go to" commands, which sort as one block."""
+    names = sorted(local)
+    split = bisect(names, "go to")
+    return [*names[:split], *goto, *names[split:]]
 
 
 class Engine:
@@ -52,11 +66,19 @@ class Engine:
         self.goal = goal
         self.state = scene.initial.copy()
         self._cache: dict[tuple[int, ...], Commands] = {}
+        self._now: Commands | None = None
+
+    def put_into(self, state: State) -> None:
+        """Goes on from another state of the same scene."""
+        self.state = state
+        self._now = None
 
     # ---------------------------------------------------------------- what can be done
 
     def commands(self) -> Commands:
         """Returns the applicable commands (cached by what they depend on)."""
+        if self._now is not None:
+            return self._now
         scene, state = self.scene, self.state
         layout = scene.layout
         location = state.location
@@ -76,6 +98,7 @@ class Engine:
                 self._cache.clear()
             cached = Commands(self._local_actions(here), layout.goto_from[location])
             self._cache[key] = cached
+        self._now = cached
         return cached
 
     def _local_actions(self, here: tuple[int, ...]) -> dict[str, Action]:
@@ -109,7 +132,7 @@ class Engine:
                         actions[f"examine {name}"] = ("examine object", o, -1)
                     if held < 0 and scene.pickupable >> o & 1:
                         actions[f"take {name} from {place}"] = ("take", o, r)
-                if held >= 0 and scene.can_hold[r] >> held & 1:
+                if held >= 0 and scene.holders[held] >> r & 1:
                     command = scene.texts.move_command.format(o=names[held], r=place)
                     actions[command] = ("move", held, r)
             if held >= 0:
@@ -169,6 +192,8 @@ class Engine:
         verb, o, r = action
         scene, state = self.scene, self.state
         texts = scene.texts
+        if verb == "go to" or verb in ACTING_VERBS:
+            self._now = None
         if verb == "go to":
             state.location = scene.layout.locations[r]
             return texts.arrive.format(r=scene.layout.names[r], examine=self.contents_text(r))

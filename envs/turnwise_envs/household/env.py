@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from turnwise_envs.core import StepResult, TextEnv
 from turnwise_envs.formats import Tool
 from turnwise_envs.household.belief import Belief
 from turnwise_envs.household.engine import Engine
 from turnwise_envs.household.expert import Expert
+from turnwise_envs.household.explorer import explore
 from turnwise_envs.household.loader import resolve
 from turnwise_envs.household.scene import State
 from turnwise_envs.household.tasks import household_tasks
@@ -155,7 +158,7 @@ class HouseholdEnv(TextEnv):
         if done is None:
             return StepResult(reply, action_is_valid=False)
         self._belief.update(done)
-        if engine.goal.holds(engine.scene, engine.state):
+        if engine.goal.may_follow(done[0]) and engine.goal.holds(engine.scene, engine.state):
             return StepResult(
                 reply,
                 reward_components={"success": 1.0},
@@ -183,20 +186,20 @@ class HouseholdEnv(TextEnv):
             self._expert = Expert(self._engine.scene, self._engine.goal)
         return self._expert.next_command(self._engine.state)
 
+    def demonstration_action(self, rng: np.random.Generator) -> str | None:
+        """Returns the next command of a demonstrator without hidden knowledge."""
+        planned = self.expert_action()
+        if self._engine is None or self._engine.goal.kind == "other":
+            return planned
+        return explore(self._engine, self._belief, planned, rng)
+
     # ---------------------------------------------------------------- snapshots
 
     def get_world(self) -> dict[str, Any]:
         """Returns the facts that change and what was seen."""
-        s: State = self._engine.state
         return {
             "scene": self._engine.scene.key,
-            "location": s.location,
-            "held": s.held,
-            "opened": s.opened,
-            "contents": list(s.contents),
-            "flags": [s.clean, s.hot, s.cool, s.toggled, s.on, s.sliced],
-            "object_at": sorted(s.object_at.items()),
-            "not_in": sorted(s.not_in.items()),
+            "state": self._engine.state.to_json(),
             "visited": self._belief.visited,
             "known": self._belief.known,
         }
@@ -205,13 +208,5 @@ class HouseholdEnv(TextEnv):
         """Reverses `get_world`."""
         if self._engine is None or self._engine.scene.key != state["scene"]:
             self._build(task)
-        self._engine.state = State(
-            state["location"],
-            state["held"],
-            state["opened"],
-            list(state["contents"]),
-            *state["flags"],
-            dict(state["object_at"]),
-            dict(state["not_in"]),
-        )
+        self._engine.put_into(State.from_json(state["state"]))
         self._belief = Belief(self._engine, state["visited"], state["known"])

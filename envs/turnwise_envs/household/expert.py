@@ -27,7 +27,6 @@ class Expert:
     def __init__(self, scene: Scene, goal: Goal) -> None:
         self.scene = scene
         self.goal = goal
-        self._holders: dict[int, list[int]] = {}
 
     def next_command(self, state: State) -> str | None:
         """Returns the first command of a shortest plan; None if there is none or all is done."""
@@ -99,7 +98,7 @@ class Expert:
                 for fetch in self._fetches(state, o, r, self._ends(state, {o})):
                     for treat in self._treatments(state, o):
                         for end in self._ends(state, {o}):
-                            if not self.scene.can_hold[end] >> o & 1:
+                            if not self.scene.holders[o] >> end & 1:
                                 continue
                             yield [*fetch, *treat, ("move", o, end)]
 
@@ -140,13 +139,9 @@ class Expert:
         anywhere; of each the open one if there is one.
         """
         held = state.held
-        holders = self._holders.get(held)
-        if holders is None:
-            holders = [r for r, fits in enumerate(self.scene.can_hold) if fits >> held & 1]
-            self._holders[held] = holders
         locations, closed = self.scene.layout.locations, self._closed(state)
         sorts: dict[object, int] = {}
-        for r in holders:
+        for r in bits(self.scene.holders[held]):
             shut = closed >> r & 1
             if r == source or r in ends:
                 sorts[r] = r
@@ -182,18 +177,18 @@ class Expert:
     def _pairs(self, state: State) -> Iterator[list[Stage]]:
         sources = self._sources(state)
         ends = self._ends(state, set())
-        fits, targets = self.scene.can_hold, self.goal.targets
+        fits, targets = self.scene.holders, self.goal.targets
         for end in ends:
             if state.contents[end] & targets:
                 for o, r in sources:
-                    if r != end and fits[end] >> o & 1:
+                    if r != end and fits[o] >> end & 1:
                         for fetch in self._fetches(state, o, r, ends):
                             yield [*fetch, ("move", o, end)]
             for o, r in sources:
-                if r == end or not fits[end] >> o & 1:
+                if r == end or not fits[o] >> end & 1:
                     continue
                 for p, s in sources:
-                    if p == o or s == end or s < 0 or not fits[end] >> p & 1:
+                    if p == o or s == end or s < 0 or not fits[p] >> end & 1:
                         continue
                     tail: list[Stage] = [("move", o, end), ("take", p, s), ("move", p, end)]
                     for fetch in self._fetches(state, o, r, ends):

@@ -149,6 +149,9 @@ class _Scope:
         self.types: dict[str, str] = {}
 
     def add(self, formula: Expression, bound: dict[str, str]) -> bool:
+        """Adds a formula; returns whether it is such a conjunction."""
+        if not isinstance(formula, list):
+            return False
         head, *rest = formula
         if head == "and":
             return all(self.add(part, bound) for part in rest)

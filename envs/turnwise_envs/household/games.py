@@ -155,7 +155,7 @@ def compile_problem(
         names=tuple(shown[name] for name in objects),
         types=tuple(types.get(name, "") for name in objects),
         initial=_initial(names, unary, where),
-        can_hold=_can_hold(names),
+        holders=_holders(names),
         pickupable=unary["pickupable"],
         cleanable=unary["cleanable"],
         heatable=unary["heatable"],
@@ -201,17 +201,17 @@ def _layout(names: Names, shown: dict[str, str], where: str) -> Layout:
     )
 
 
-def _can_hold(names: Names) -> tuple[int, ...]:
+def _holders(names: Names) -> tuple[int, ...]:
     facts = names.problem.facts
-    of_type: dict[str, int] = {}
-    for o, kind in facts.get("objecttype", ()):
-        of_type[kind] = of_type.get(kind, 0) | 1 << names.objects[o]
-    by_kind: dict[str, int] = {}
-    for place, kind in facts.get("cancontain", ()):
-        by_kind[place] = by_kind.get(place, 0) | of_type.get(kind, 0)
-    masks = dict.fromkeys(names.receptacles, 0)
+    of_kind: dict[str, int] = {}
     for r, kind in facts.get("receptacletype", ()):
-        masks[r] |= by_kind.get(kind, 0)
+        of_kind[kind] = of_kind.get(kind, 0) | 1 << names.receptacles[r]
+    by_type: dict[str, int] = {}
+    for place, kind in facts.get("cancontain", ()):
+        by_type[kind] = by_type.get(kind, 0) | of_kind.get(place, 0)
+    masks = dict.fromkeys(names.objects, 0)
+    for o, kind in facts.get("objecttype", ()):
+        masks[o] |= by_type.get(kind, 0)
     return tuple(masks.values())
 
 

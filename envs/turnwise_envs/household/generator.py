@@ -9,14 +9,15 @@ of object and goal receptacle are held out for `ood` in the same way.
 from __future__ import annotations
 
 import hashlib
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-
-import numpy as np
+from typing import TypeVar
 
 from turnwise_envs.household import vocabulary as words
 from turnwise_envs.household.goals import KINDS, Goal
-from turnwise_envs.household.scene import Layout, Scene, State
+from turnwise_envs.household.scene import Layout, Scene, State, mask_of
 from turnwise_envs.household.vocabulary import ROOMS, Room
 
 GENERATOR = "household-1"
@@ -38,30 +39,37 @@ LAYOUTS_PER_ROOM = {"train": 128, "unseen": 64, "ood": 64, "stream": 128}
 _OOD_SHARE = 5  # one pair of object and goal receptacle in so many is kept for ood
 
 
+T = TypeVar("T")
+_UNPACK_WORDS = struct.Struct("<16I").unpack
+
+
 class Draws:
-    """Integer draws that are the same on every platform and numpy version."""
+    """A stream of integers from a hash in counter mode: the same in every process and version."""
 
     def __init__(self, seed: int) -> None:
-        self._bits = np.random.PCG64(seed)
+        self._seed = b"%d " % seed
+        self._block = 0
         self._words: list[int] = []
 
     def below(self, n: int) -> int:
         """Returns a uniform integer in [0, n)."""
         if not self._words:
-            self._words = (self._bits.random_raw(64) >> np.uint64(32)).tolist()
+            raw = hashlib.blake2b(self._seed + b"%d" % self._block).digest()
+            self._words = list(_UNPACK_WORDS(raw))
+            self._block += 1
         return self._words.pop() * n >> 32
 
-    def choice(self, items: list | tuple):  # type: ignore[no-untyped-def,type-arg]
+    def choice(self, items: Sequence[T]) -> T:
         """Returns a uniformly drawn item."""
         return items[self.below(len(items))]
 
-    def shuffled(self, items: list) -> list:  # type: ignore[type-arg]
+    def shuffled(self, items: Sequence[T]) -> list[T]:
         """Returns a shuffled copy."""
-        items = list(items)
-        for i in range(len(items) - 1, 0, -1):
+        shuffled = list(items)
+        for i in range(len(shuffled) - 1, 0, -1):
             j = self.below(i + 1)
-            items[i], items[j] = items[j], items[i]
-        return items
+            shuffled[i], shuffled[j] = shuffled[j], shuffled[i]
+        return shuffled
 
 
 def seed_of(*parts: object) -> int:
@@ -85,6 +93,7 @@ class SceneOptions:
     num_objects: tuple[int, int] = (16, 32)
 
 
+@lru_cache(maxsize=4096)
 def held_out(target: str, place: str) -> bool:
     """Returns whether this pair of object type and goal receptacle (or lamp) is kept for ood."""
     return seed_of("pair", target, place) % _OOD_SHARE == 0
@@ -135,7 +144,9 @@ def _draw_layout(options: SceneOptions, room: Room, draws: Draws) -> Layout:
 
 def numbered(types: list[str]) -> list[str]:
     """Returns the display names of sorted types; numbers fall within a type ("x 2", "x 1")."""
-    left = {kind: types.count(kind) for kind in set(types)}
+    left: dict[str, int] = {}
+    for kind in types:
+        left[kind] = left.get(kind, 0) + 1
     names = []
     for kind in types:
         names.append(f"{kind} {left[kind]}")
@@ -229,11 +240,10 @@ def build(options: SceneOptions, split: str, kind: str, seed: int) -> GeneratedT
 
 
 def _goal(scene: Scene, kind: str, target: str, place: str) -> Goal:
-    targets = sum(1 << o for o, t in enumerate(scene.types) if t == target)
+    targets = mask_of([o for o, t in enumerate(scene.types) if t == target])
     if kind == "look_at_obj_in_light":
-        return Goal(kind, targets, 0, sum(1 << o for o, t in enumerate(scene.types) if t == place))
-    places = sum(1 << r for r, t in enumerate(scene.layout.types) if t == place)
-    return Goal(kind, targets, places)
+        return Goal(kind, targets, 0, mask_of([o for o, t in enumerate(scene.types) if t == place]))
+    return Goal(kind, targets, mask_of([r for r, t in enumerate(scene.layout.types) if t == place]))
 
 
 def _fill(
@@ -249,21 +259,19 @@ def _fill(
     fits = _fits(layout)
     low, high = options.num_objects
     count = low + draws.below(high - low + 1)
-    objects: list[tuple[str, int]] = []
     wanted = 2 if kind == "pick_two" else 1
     if draws.below(3) == 0:
         wanted += 1
     goal_type = "" if kind == "look_at_obj_in_light" else place
     homes = [r for r in fits.get(target, ()) if layout.types[r] != goal_type]
-    if not homes:
+    pool = _pool(layout, room)
+    if not homes or len(pool) < 2:
         return None
-    objects += [(target, draws.choice(homes)) for _ in range(wanted)]
-    others = [o for o in sorted(room.objects) if o != target and o in fits]
-    if not others:
-        return None
+    objects = [(target, draws.choice(homes)) for _ in range(wanted)]
     while len(objects) < count:
-        o = draws.choice(others)
-        objects.append((o, draws.choice(fits[o])))
+        o = draws.choice(pool)
+        if o != target:
+            objects.append((o, draws.choice(fits[o])))
     if room.lamps:
         lamp = place if kind == "look_at_obj_in_light" else "desklamp"
         stands = [r for r, t in enumerate(layout.types) if t in room.lamps]
@@ -271,13 +279,25 @@ def _fill(
     return compile_scene(layout, objects, _sentence(draws, kind, target, place))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _fits(layout: Layout) -> dict[str, list[int]]:
+    """Returns the receptacles of a layout that each object type fits into."""
     fits: dict[str, list[int]] = {}
     for r, kind in enumerate(layout.types):
-        for o in sorted(words.HOLDS[kind]):
+        for o in words.HOLDS[kind]:
             fits.setdefault(o, []).append(r)
     return fits
+
+
+@lru_cache(maxsize=2048)
+def _pool(layout: Layout, room: Room) -> list[str]:
+    """Returns the object types that a room's scenes are filled with, where they fit anywhere."""
+    return [o for o in sorted(room.objects) if o in _fits(layout)]
+
+
+@lru_cache(maxsize=2048)
+def _fit_masks(layout: Layout) -> dict[str, int]:
+    return {o: mask_of(rs) for o, rs in _fits(layout).items()}
 
 
 _SENTENCES = {
@@ -295,46 +315,57 @@ def _sentence(draws: Draws, kind: str, target: str, place: str) -> str:
     return f"Your task is to: {sentence}."
 
 
+_ABLE = (
+    words.CLEANABLE,
+    words.HEATABLE,
+    words.COOLABLE,
+    words.SLICEABLE,
+    words.LAMPS,
+    words.VESSELS,
+    words.KNIVES,
+)
+
+
+@lru_cache(maxsize=256)
+def _abilities(kind: str) -> tuple[int, ...]:
+    """Returns which of `_ABLE` an object type is in."""
+    return tuple(i for i, members in enumerate(_ABLE) if kind in members)
+
+
 def compile_scene(layout: Layout, objects: list[tuple[str, int]], task: str) -> Scene:
     """Returns the scene in which each (object type, receptacle) pair is placed as it says."""
-    objects = sorted(objects, key=_object_key)
-    types = [o for o, _ in objects]
-    of_type: dict[str, int] = {}
+    objects = sorted(objects)
+    types = [kind for kind, _ in objects]
     contents = [0] * len(layout.names)
     object_at = {}
-    movable = 0
+    fixed = 0
+    able = [0] * len(_ABLE)
     for o, (kind, r) in enumerate(objects):
         bit = 1 << o
-        of_type[kind] = of_type.get(kind, 0) | bit
         contents[r] |= bit
         object_at[o] = 1 << layout.locations[r]
-        if kind not in words.FIXED:
-            movable |= bit
-    holds: dict[str, int] = {}
-    for kind in set(layout.types):
-        allowed = words.HOLDS[kind]
-        holds[kind] = sum(mask for o, mask in of_type.items() if o in allowed)
+        for i in _abilities(kind):
+            able[i] |= bit
+        if kind in words.FIXED:
+            fixed |= bit
+    fits = _fit_masks(layout)
     names = numbered(types)
     content = f"{layout.names}{layout.locations}{layout.openable}{names}{contents}{task}"
-
-    def able(flagged: frozenset[str]) -> int:
-        return sum([mask for kind, mask in of_type.items() if kind in flagged])
-
     cleaners, heaters, coolers = _appliances(layout)
     return Scene(
         layout,
         tuple(names),
         tuple(types),
         State(layout.start, -1, 0, contents, object_at=object_at),
-        tuple([holds[kind] for kind in layout.types]),
-        pickupable=movable,
-        cleanable=able(words.CLEANABLE),
-        heatable=able(words.HEATABLE),
-        coolable=able(words.COOLABLE),
-        sliceable=able(words.SLICEABLE),
-        toggleable=able(words.LAMPS),
-        vessels=able(words.VESSELS),
-        knives=able(words.KNIVES),
+        tuple([fits.get(kind, 0) for kind in types]),
+        pickupable=(1 << len(types)) - 1 & ~fixed,
+        cleanable=able[0],
+        heatable=able[1],
+        coolable=able[2],
+        sliceable=able[3],
+        toggleable=able[4],
+        vessels=able[5],
+        knives=able[6],
         cleaners=cleaners,
         heaters=heaters,
         coolers=coolers,
@@ -343,15 +374,11 @@ def compile_scene(layout: Layout, objects: list[tuple[str, int]], task: str) -> 
     )
 
 
-def _object_key(item: tuple[str, int]) -> tuple[str, int]:
-    return item[0] + "_bar_", item[1]
-
-
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _appliances(layout: Layout) -> tuple[int, int, int]:
-    types = layout.types
-    return (
-        sum(1 << r for r, t in enumerate(types) if t == words.CLEANER),
-        sum(1 << r for r, t in enumerate(types) if t == words.HEATER),
-        sum(1 << r for r, t in enumerate(types) if t == words.COOLER),
-    )
+    """Returns the masks of sink basins, microwaves and fridges."""
+
+    def mask(kind: str) -> int:
+        return mask_of(r for r, its in enumerate(layout.types) if its == kind)
+
+    return mask(words.CLEANER), mask(words.HEATER), mask(words.COOLER)

@@ -16,7 +16,8 @@ KINDS = (
 )
 """The six task types, in the order in which they are dealt to generated tasks."""
 
-TREATMENTS = {"clean": "clean", "heat": "heat", "cool": "cool"}
+
+_DECISIVE = frozenset(("move", "clean", "heat", "cool"))
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class Goal:
     targets: int
     places: int
     lamps: int = 0
+
+    def may_follow(self, verb: str) -> bool:
+        """Returns whether an action with this verb can be the one that reaches the goal."""
+        return verb in _DECISIVE or self.kind in ("look_at_obj_in_light", "other")
 
     def treated(self, state: State) -> int:
         """Returns the mask of the targets that are clean, hot or cool as asked."""

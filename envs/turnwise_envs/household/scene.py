@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from turnwise_envs.household.texts import TEXTS, Texts, enumeration
 
@@ -97,7 +98,7 @@ class Scene:
         names: [O] display names of the objects ("apple 1"), in identifier order.
         types: [O] their lower-case types.
         initial: the facts that change, at the start.
-        can_hold: [R] mask of the objects that may be put into each receptacle.
+        holders: [O] mask of the receptacles that each object may be put into.
         pickupable, cleanable, heatable, coolable, sliceable, toggleable, vessels, knives: masks
             of objects; vessels are the objects that can contain others.
         cleaners, heaters, coolers: masks of receptacles (sink basins, microwaves, fridges).
@@ -113,7 +114,7 @@ class Scene:
     names: tuple[str, ...]
     types: tuple[str, ...]
     initial: State
-    can_hold: tuple[int, ...]
+    holders: tuple[int, ...]
     pickupable: int
     cleanable: int
     heatable: int
@@ -182,3 +183,17 @@ class State:
             self.object_at.copy(),
             self.not_in.copy(),
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the facts as JSON data."""
+        data: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        data["contents"] = list(self.contents)
+        for name in ("object_at", "not_in"):
+            data[name] = sorted(data[name].items())
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> State:
+        """Reverses `to_json`."""
+        lists = {"contents": list(data["contents"])}
+        return cls(**{**data, **lists, **{n: dict(data[n]) for n in ("object_at", "not_in")}})
