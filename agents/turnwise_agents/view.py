@@ -19,6 +19,16 @@ from turnwise_envs import DataError, UsageError
 
 MAX_TRAJECTORIES = 2_000
 
+_SHOWN = (
+    *("trajectory_id", "group_id", "env_id", "task_id", "task_kind", "success", "score"),
+    *("verdict", "stop", "error", "origin", "purpose", "instruction_id", "parent"),
+    *("final_observation", "final_anchor_key"),
+)
+_SHOWN_OF_TURN = (
+    *("turn_index", "observation", "action", "state_key", "belief_key", "anchor_key"),
+    *("format_is_valid", "action_is_valid", "reward", "reward_components", "metrics", "cost"),
+)
+
 
 def write_view(
     source: Path, out: Path, *, title: str | None = None, limit: int = MAX_TRAJECTORIES
@@ -123,23 +133,17 @@ def embed_json(data: Any) -> str:
 
 def _compact(record: Mapping[str, Any]) -> dict[str, Any]:
     """Keeps what the page shows; token ids and log-probabilities become counts."""
-    names = ("trajectory_id", "group_id", "env_id", "task_id", "task_kind", "success", "score")
-    names += ("verdict", "stop", "error", "origin", "purpose", "instruction_id", "parent")
-    names += ("final_observation", "final_anchor_key")
     return {
-        **{name: record.get(name) for name in names},
+        **{name: record.get(name) for name in _SHOWN},
         "episode_return": sum(turn["reward"] for turn in record["turns"]),
         "turns": [_compact_turn(turn) for turn in record["turns"]],
     }
 
 
 def _compact_turn(turn: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("turn_index", "observation", "action", "state_key", "belief_key", "anchor_key")
-    names += ("format_is_valid", "action_is_valid", "reward", "reward_components")
-    names += ("metrics", "cost")
     channels = {name: _turn_value(value) for name, value in turn["channels"].items()}
     return {
-        **{name: turn[name] for name in names},
+        **{name: turn[name] for name in _SHOWN_OF_TURN},
         "advantage": channels.pop("advantage", None),
         "channels": channels,
         "generations": [

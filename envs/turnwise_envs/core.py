@@ -469,6 +469,14 @@ class TextEnv(gym.Env[str, str]):
         """Returns the oracle's next *action* (not rendered), or None where no plan is known."""
         return None
 
+    def demonstration_action(self, rng: Any) -> str | None:
+        """Returns a demonstrator's next action, for supervision; the oracle's by default.
+
+        A world with hidden state overrides this with a demonstrator that uses only what the agent
+        was shown: imitating an oracle's knowledge teaches guessing.
+        """
+        return self.expert_action()
+
     def random_action(self, rng: Any) -> str:
         """Returns the floor policy's action: uniform over the admissible actions."""
         actions = self.admissible_actions()

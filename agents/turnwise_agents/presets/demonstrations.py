@@ -20,19 +20,24 @@ def demonstrate(
     tokenizer: Any,
     rng: np.random.Generator,
     *,
-    sloppiness: float = 0.0,
+    slip_share: float = 0.0,
+    train_slips: bool = False,
 ) -> Trajectory:
-    """Plays one episode by the expert and records it as if a policy had sampled it.
+    """Plays one episode by the demonstrator and records it as if a policy had sampled it.
 
     The task is drawn by `rng`. Prompts are the context's own, so supervision and rollouts see the
     same ids; the completion is the tokenised action and the end of turn.
+
+    The expert knows what is hidden; who imitates it has to search. Slips (random admissible actions
+    in the expert's place) put the imitator where a wrong guess leads, and show it how to go on.
 
     Args:
         env: a turnwise environment.
         contexts: makes the prompts; has `stop_ids`.
         tokenizer: the model's.
         rng: draws task and slips.
-        sloppiness: probability, per turn, of a random admissible action in the expert's place.
+        slip_share: probability of a slip, per turn.
+        train_slips: whether slips are imitated too; else only what the expert answers to them.
 
     Raises:
         UsageError: If the environment's expert has no plan for a task.
@@ -48,8 +53,8 @@ def demonstrate(
     )
     over = False
     while not over:
-        slip = rng.random() < sloppiness
-        action = world.random_action(rng) if slip else world.expert_action()
+        slip = rng.random() < slip_share
+        action = world.random_action(rng) if slip else world.demonstration_action(rng)
         if action is None:
             raise UsageError(
                 f"The environment must have an expert for its tasks, got none for {task_id}. "
@@ -61,6 +66,7 @@ def demonstrate(
             prompt_ids=context.request("act").prompt_ids,
             completion_ids=ids,
             sampler_logprobs=[0.0] * len(ids),
+            trainable=train_slips or not slip,
         )
         context.add(generation)
         record.turns.append(
@@ -80,7 +86,8 @@ def demonstration_batches(
     rng: np.random.Generator,
     *,
     batch_size: int,
-    sloppiness: float = 0.0,
+    slip_share: float = 0.0,
+    train_slips: bool = False,
 ) -> Iterator[list[Segment]]:
     """Yields the segments of `batch_size` fresh demonstrations, environments in turn, for ever."""
     number = 0
@@ -89,7 +96,10 @@ def demonstration_batches(
         for _ in range(batch_size):
             env = envs[number % len(envs)]
             number += 1
-            batch += segments(demonstrate(env, contexts, tokenizer, rng, sloppiness=sloppiness))
+            record = demonstrate(
+                env, contexts, tokenizer, rng, slip_share=slip_share, train_slips=train_slips
+            )
+            batch += segments(record)
         yield batch
 
 
@@ -103,7 +113,7 @@ def messages(env: gym.Env[str, str], rng: np.random.Generator) -> set[str]:
     found, over = {observation}, False
     while not over:
         found.update(info["admissible_actions"] or [])
-        action = world.expert_action()
+        action = world.demonstration_action(rng)
         action = world.random_action(rng) if action is None else action
         text = world.action_format.render(action)
         found.add(text)

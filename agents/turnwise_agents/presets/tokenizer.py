@@ -4,7 +4,8 @@ Small models copy names far better when a name is one token, and short conversat
 a laptop fast enough. So the vocabulary holds
 
 1. names with their number (" cabinet 1"), and words;
-2. phrases that recur between names ("You arrive at", ", you see a"), never one with a name in it;
+2. phrases that recur between names ("You arrive at", ", you see a"), never one that holds a name,
+   with a number or without ("put a clean" and " apple" stay apart);
 3. all 256 bytes, so that any text comes back as it went in.
 
 A text is cut into the fewest pieces of that vocabulary: a unigram model (Kudo 2018, "Subword
@@ -84,6 +85,12 @@ def _candidates(
     """Returns units (names, words) and phrases of several units, the most widespread first."""
     units: Counter[str] = Counter()
     phrases: Counter[str] = Counter()
+    nouns = {
+        name.rpartition(" ")[0].strip()
+        for document in texts
+        for text in document
+        for name in _NAME.findall(text)
+    }
     for document in texts:
         seen_units: set[str] = set()
         seen_phrases: set[str] = set()
@@ -92,7 +99,7 @@ def _candidates(
             for unit in [*_UNIT.findall(text), None]:
                 if unit is not None:
                     seen_units.add(unit)
-                if unit is None or _NAME.fullmatch(unit):
+                if unit is None or _NAME.fullmatch(unit) or unit.strip() in nouns:
                     seen_phrases.update(_phrases(run))
                     run = []
                 else:
