@@ -12,30 +12,17 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import local
 from typing import Any
 
-import gymnasium as gym
-
 from turnwise_agents.endpoint import EndpointConfig, EndpointPolicy
-from turnwise_agents.policies import (
-    SIMPLE,
-    Env,
-    ImportedPolicy,
-    Policy,
-    PolicyFault,
-    is_text_policy,
-    keyed_seed,
-)
+from turnwise_agents.policies import SIMPLE, ImportedPolicy, Policy, is_text_policy
 from turnwise_agents.results import RESULT_SCHEMA, normalised, provenance, summarise, write_json
-from turnwise_agents.types import Generation, Trajectory, Turn
-from turnwise_envs import EnvironmentFault, Task, UsageError
+from turnwise_agents.text_rollout import Job, make_env, play_jobs
+from turnwise_agents.types import Trajectory
+from turnwise_envs import Task, UsageError
 from turnwise_envs.registration import env_class
-
-TextPolicy = Callable[["EvaluateConfig"], Policy]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +74,8 @@ class EvaluateConfig:
     """Of models and endpoints; 0 is greedy."""
     top_p: float = 1.0
     """Nucleus mass of models and endpoints."""
-    max_new_tokens: int = 64
-    """Limit of one completion."""
+    max_new_tokens: int | None = None
+    """Limit of one completion; None takes the run's where the policy is a run's folder, else 64."""
     concurrency: int = 32
     """Episodes alive at once, of models and endpoints."""
     baselines: bool = False
@@ -103,23 +90,30 @@ class EvaluateConfig:
     endpoint: EndpointConfig = field(default_factory=EndpointConfig)
 
 
-@dataclass(frozen=True)
-class Job:
-    """One episode to play."""
+def with_run_settings(config: EvaluateConfig) -> EvaluateConfig:
+    """Fills in what is left open; where the policy is a run's folder, from its configuration.
 
-    task: Task
-    seed: int
-    episode: int
-
-    @property
-    def group_id(self) -> str:
-        """Episodes of one task and seed form a group."""
-        return f"{self.task.id}.s{self.seed}"
-
-    @property
-    def trajectory_id(self) -> str:
-        """Unique within the evaluation."""
-        return f"{self.group_id}.{self.episode}"
+    Raises:
+        UsageError: If the run has no finished policy yet.
+    """
+    folder, tokens, model = Path(config.policy), 64, config.model
+    if not is_text_policy(config.policy) and (folder / "checkpoints").is_dir():
+        if not (folder / "policy").is_dir():
+            raise UsageError(
+                f"policy {folder} must be a finished run, got one without its policy. "
+                f"Finish it with turnwise train --resume {folder}."
+            )
+        run = json.loads((folder / "config.json").read_text())
+        tokens = run["max_new_tokens"]
+        names = ("context", "window", "show_admissible", "max_context_tokens")
+        system = run["system_prompt"]
+        model = dataclasses.replace(
+            model,
+            **{name: run[name] for name in names},
+            system_prompt=run["model"] != "tiny" if system is None else system,
+        )
+        config = dataclasses.replace(config, policy=str(folder / "policy"))
+    return dataclasses.replace(config, model=model, max_new_tokens=config.max_new_tokens or tokens)
 
 
 def parse_env_kwargs(text: str) -> dict[str, Any]:
@@ -138,25 +132,6 @@ def parse_env_kwargs(text: str) -> dict[str, Any]:
     if not isinstance(kwargs, dict):
         raise UsageError(f"env_kwargs must be a JSON object, got {text!r}.")
     return kwargs
-
-
-def make_env(env_id: str, **kwargs: Any) -> Env:
-    """Is `gym.make` with an error that names what an environment does not take.
-
-    Raises:
-        UsageError: If the id or an argument is unknown.
-    """
-    env_class(env_id)
-    try:
-        return gym.make(env_id, **kwargs)
-    except TypeError as error:
-        if "unexpected keyword argument" not in str(error):
-            raise
-        unknown = str(error).rpartition("argument ")[2]
-        raise UsageError(
-            f"env_kwargs must be arguments of {env_id}, got {unknown}. "
-            "The class's documentation lists them."
-        ) from error
 
 
 class Evaluation:
@@ -178,7 +153,7 @@ class Evaluation:
             raise UsageError(f"seeds must be different integers, got {config.seeds}.")
         if config.temperature < 0:
             raise UsageError(f"temperature must not be negative, got {config.temperature}.")
-        self.config = config
+        self.config = config = with_run_settings(config)
         splits = env_class(config.env).splits
         self.split = config.split or splits[min(1, len(splits) - 1)]
         kwargs = parse_env_kwargs(config.env_kwargs)
@@ -219,7 +194,7 @@ class Evaluation:
         return "-".join(re.sub(r"[^\w.]+", "_", part).strip("_") for part in parts)
 
     def setting(self) -> dict[str, Any]:
-        """Returns all that decides the numbers, as JSON data; a resumed evaluation must share it."""
+        """Returns all that decides the numbers, as JSON data; a resumed one must share it."""
         config = self.config
         return {
             "env": config.env,
@@ -321,20 +296,27 @@ class Evaluation:
 
     def _play(self, jobs: Sequence[Job]) -> Iterator[Trajectory]:
         if is_text_policy(self.config.policy):
-            return play_jobs(make_text_policy(self.config), jobs, self.config, self.env_kwargs)
+            return self._play_text(make_text_policy(self.config), jobs)
         from turnwise_agents.evaluate_model import play_with_model
 
         return play_with_model(self.config, jobs, self.env_kwargs)
 
+    def _play_text(self, policy: Policy, jobs: Sequence[Job]) -> Iterator[Trajectory]:
+        return play_jobs(
+            policy,
+            jobs,
+            env_id=self.config.env,
+            env_kwargs=self.env_kwargs,
+            concurrency=self.config.concurrency,
+        )
+
     def _baselines(self) -> dict[str, Any]:
         figures = {}
         for name, policy in SIMPLE.items():
-            played = list(play_jobs(policy(), self.jobs, self.config, self.env_kwargs))
+            played = list(self._play_text(policy(), self.jobs))
             figures[name] = summarise(played)["overall"]
         if any(value is None for value in figures.values()):
-            raise UsageError(
-                f"baselines need an environment with an expert, {self.config.env} has none."
-            )
+            raise UsageError(f"baselines need an expert; {self.config.env} has none.")
         return figures
 
 
@@ -367,115 +349,8 @@ def make_text_policy(config: EvaluateConfig) -> Policy:
             config.policy,
             temperature=config.temperature,
             top_p=config.top_p,
-            max_new_tokens=config.max_new_tokens,
+            max_new_tokens=config.max_new_tokens or 64,
             config=config.endpoint,
             instruction=config.instruction,
         )
     return ImportedPolicy(config.policy)
-
-
-def play_jobs(
-    policy: Policy, jobs: Sequence[Job], config: EvaluateConfig, env_kwargs: dict[str, Any]
-) -> Iterator[Trajectory]:
-    """Yields episodes as they end; in threads where the policy allows it, else in order."""
-    mine = local()
-
-    def play(job: Job) -> Trajectory:
-        if not hasattr(mine, "env"):
-            mine.env = make_env(config.env, **env_kwargs)
-        trajectory = play_text_episode(policy, mine.env, config.env, job)
-        if trajectory.stop == "error":
-            mine.env.close()
-            del mine.env
-        return trajectory
-
-    if not policy.concurrent:
-        yield from map(play, jobs)
-        return
-    waiting: set[Future[Trajectory]] = set()
-    queue = iter(jobs)
-    with ThreadPoolExecutor(config.concurrency, thread_name_prefix="episode") as pool:
-        try:
-            # Few are submitted at a time, so that an error or Ctrl-C leaves little to wait for.
-            for job in queue:
-                waiting.add(pool.submit(play, job))
-                if len(waiting) >= config.concurrency:
-                    finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in finished)
-            while waiting:
-                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in finished)
-        except BaseException:
-            for future in waiting:
-                future.cancel()
-            raise
-
-
-def play_text_episode(policy: Policy, env: Env, env_id: str, job: Job) -> Trajectory:
-    """Plays one episode and returns its record; broken machinery gives stop="error"."""
-    record = Trajectory(
-        env_id=env_id,
-        task_id=job.task.id,
-        group_id=job.group_id,
-        trajectory_id=job.trajectory_id,
-        turns=[],
-        task_kind=job.task.kind,
-        purpose="probe",
-        train=False,
-    )
-    try:
-        observation, info = env.reset(
-            seed=keyed_seed("world", job.seed, job.trajectory_id) >> 32,
-            options={"task_id": job.task.id},
-        )
-        actor = policy.new_episode(env, key=job.trajectory_id, seed=job.seed)
-        over = False
-        while not over:
-            completion = actor.act(observation, info, env)
-            before, seen = info, observation
-            observation, reward, terminated, truncated, info = env.step(completion)
-            record.turns.append(_turn(record, actor, completion, seen, before, info, float(reward)))
-            over = terminated or truncated
-            record.stop = "turns" if truncated else "env"
-        record.success, record.score = info["success"], info["score"]
-        record.verdict = info["verdict"] or record.stop
-        record.final_observation = observation
-        record.final_anchor_key = info["anchor_key"]
-    except (EnvironmentFault, PolicyFault) as fault:
-        record.stop, record.verdict = "error", "error"
-        record.error = f"{type(fault).__name__}: {fault}"
-    return record
-
-
-def _turn(
-    record: Trajectory,
-    actor: Any,
-    completion: str,
-    observation: str,
-    before: dict[str, Any],
-    after: dict[str, Any],
-    reward: float,
-) -> Turn:
-    generation = Generation(
-        prompt_ids=[],
-        completion_ids=[],
-        sampler_logprobs=[],
-        finish_reason=getattr(actor, "finish_reason", "stop"),
-        trainable=False,
-        text=completion,
-    )
-    return Turn(
-        turn_index=len(record.turns),
-        observation=observation,
-        generations=[generation],
-        action=after["action"],
-        state_key=before["state_key"],
-        belief_key=before["belief_key"],
-        anchor_key=before["anchor_key"],
-        format_is_valid=after["format_is_valid"],
-        action_is_valid=after["action_is_valid"],
-        reward=reward,
-        reward_components=after["reward_components"],
-        metrics=after["metrics"],
-        cost={**after["cost"], **getattr(actor, "cost", {})},
-    )

@@ -1,0 +1,94 @@
+"""`turnwise train`: parses a run's configuration, starts or continues the run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from turnwise_envs import UsageError
+
+DESCRIPTION = """\
+Train an agent. The options under "algo" and "learner" are those of --algorithm and --model; name
+these two first when asking for help, e.g. turnwise train --algorithm rloo --help."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs `turnwise train`.
+
+    Raises:
+        UsageError: If the configuration cannot be run.
+    """
+    words = list(arguments)
+    resumed = _take_value(words, "--resume")
+    if resumed is not None:
+        if words:
+            raise UsageError(
+                f"--resume takes a run's folder and its own settings, got {words[0]!r} besides. "
+                "Leave other options out."
+            )
+        from turnwise_agents.run import resume
+
+        return _finish(resume(Path(resumed)))
+    dry = "--dry-run" in words
+    if dry:
+        words.remove("--dry-run")
+    config = parse(words)
+    from turnwise_agents.run import dry_run, train
+
+    if dry:
+        print(dry_run(config))
+        return 0
+    return _finish(train(config))
+
+
+def parse(words: Sequence[str]) -> Any:
+    """Returns the run's configuration."""
+    import tyro
+
+    from turnwise_agents.run import TrainConfig, config_class
+
+    defaults = {f.name: f.default for f in dataclasses.fields(TrainConfig)}
+    chosen = {
+        name: _peek_value(words, f"--{name}") or str(defaults[name])
+        for name in ("algorithm", "model")
+    }
+    return tyro.cli(
+        config_class(chosen["algorithm"], chosen["model"]),
+        args=list(words),
+        prog="turnwise train",
+        description=(
+            f"{DESCRIPTION}\n\n--dry-run prints the resolved configuration and one prompt; "
+            "--resume RUN continues an interrupted run."
+        ),
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+
+
+def _peek_value(words: Sequence[str], option: str) -> str | None:
+    """Returns an option's value, in both spellings (`--x v`, `--x=v`)."""
+    for i, word in enumerate(words):
+        if word == option and i + 1 < len(words):
+            return words[i + 1]
+        if word.startswith(option + "="):
+            return word.partition("=")[2]
+    return None
+
+
+def _take_value(words: list[str], option: str) -> str | None:
+    """Like `_peek_value`, and removes the option."""
+    for i, word in enumerate(words):
+        if word == option:
+            if i + 1 == len(words):
+                raise UsageError(f"{option} must be followed by a run's folder.")
+            del words[i]
+            return words.pop(i)
+        if word.startswith(option + "="):
+            return words.pop(i).partition("=")[2]
+    return None
+
+
+def _finish(run_dir: Path) -> int:
+    print(f"The run is in {run_dir}. Look at it with: turnwise view {run_dir}")
+    return 0
