@@ -270,12 +270,14 @@ class TabularLearner:
         """
         if "vocabulary" not in state:
             raise UsageError("The checkpoint must be of a tabular policy, got another model's.")
-        for kind, own in (("models", self._models), ("heads", self._heads)):
+        owned = (("models", self._models), ("heads", self._heads))
+        for kind, own in owned:
             if set(state[kind]) != set(own):
                 raise UsageError(
                     f"The {kind} of the checkpoint must be {sorted(own)}, got "
                     f"{sorted(state[kind])}. Resume with the run's own configuration."
                 )
+        for kind, own in owned:
             for name, table in own.items():
                 table.load_state_dict(state[kind][name])
         self.vocabulary.load_state_dict(state["vocabulary"])
