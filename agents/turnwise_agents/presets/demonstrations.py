@@ -28,8 +28,8 @@ def demonstrate(
     The task is drawn by `rng`. Prompts are the context's own, so supervision and rollouts see the
     same ids; the completion is the tokenised action and the end of turn.
 
-    The expert knows what is hidden; who imitates it has to search. Slips (random admissible actions
-    in the expert's place) put the imitator where a wrong guess leads, and show it how to go on.
+    The demonstrator uses only what was shown. Slips (random admissible actions in its place) put
+    the imitator where a mistake leads, and show it how to go on.
 
     Args:
         env: a turnwise environment.
@@ -37,7 +37,7 @@ def demonstrate(
         tokenizer: the model's.
         rng: draws task and slips.
         slip_share: probability of a slip, per turn.
-        train_slips: whether slips are imitated too; else only what the expert answers to them.
+        train_slips: whether slips are imitated too; else only what the demonstrator answers to them.
 
     Raises:
         UsageError: If the environment's expert has no plan for a task.

@@ -44,6 +44,8 @@ class WarmStartConfig:
     """Optimiser steps of phase 1 at most."""
     competent: float = 0.5
     """Sampled success on training tasks that ends phase 1; 1 runs all `max_steps`."""
+    slip_share: float = 0.05
+    """Share of random actions in phase 1; not imitated, only recovered from."""
     max_sloppy_steps: int = 200
     """Optimiser steps of phase 2 at most; 0 leaves it out."""
     sloppiness: float = 0.3
@@ -116,7 +118,8 @@ def warm_start(
             tokenizer,
             np.random.default_rng([seed, number]),
             batch_size=config.batch_size,
-            sloppiness=config.sloppiness if number == 2 else 0.0,
+            slip_share=config.sloppiness if number == 2 else config.slip_share,
+            train_slips=number == 2,
         )
         for step in range(1, steps + 1):
             batch = next(batches)
