@@ -22,8 +22,8 @@ from turnwise_envs.household.engine import Action, Engine
 from turnwise_envs.household.scene import bits
 
 
-def _digest(text: str) -> str:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+def _hash(text: str) -> blake2b:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8)
 
 
 class Belief:
@@ -40,7 +40,7 @@ class Belief:
         self.known = known
         self._parts = ["?"] * len(engine.scene.layout.names)
         self._where: dict[int, int] = {}
-        self._fixed = ("", "", "")
+        self._fixed = (_hash(""), _hash(""), _hash(""))
         self._keys: tuple[str, str, str] | None = None
         if known or visited:
             for r in range(len(self._parts)):
@@ -99,7 +99,7 @@ class Belief:
         hand = names[state.held] if state.held >= 0 else ""
         treated = [[names[o] for o in bits(mask & self.known)] for mask in flags]
         shown = f"{scene.task}|{scene.layout.room}|{hand}|{treated}|{'|'.join(self._parts)}|"
-        self._fixed = (facts, shown, self._relevant())
+        self._fixed = (_hash(facts), _hash(shown), _hash(self._relevant()))
         self._keys = None
 
     def _relevant(self) -> str:
@@ -126,10 +126,10 @@ class Belief:
             here = layout.at.get(location, ())
             place = layout.names[here[0]] if here else ""
             openness = "".join([self._parts[r][0] for r in here])
-            facts, shown, relevant = self._fixed
-            self._keys = (
-                _digest(f"{facts}{location}"),
-                _digest(shown + place),
-                _digest(f"{relevant}{place}{openness}"),
-            )
+            # Only the place is new where the agent merely walked: the rest is hashed already.
+            facts, shown, relevant = [fixed.copy() for fixed in self._fixed]
+            facts.update(b"%d" % location)
+            shown.update(place.encode())
+            relevant.update(f"{place}{openness}".encode())
+            self._keys = (facts.hexdigest(), shown.hexdigest(), relevant.hexdigest())
         return self._keys

@@ -67,6 +67,7 @@ class Engine:
         self.state = scene.initial.copy()
         self._cache: dict[tuple[int, ...], Commands] = {}
         self._now: Commands | None = None
+        self._arrivals: dict[tuple[int, int, int], str] = {}
 
     def put_into(self, state: State) -> None:
         """Goes on from another state of the same scene."""
@@ -196,7 +197,7 @@ class Engine:
             self._now = None
         if verb == "go to":
             state.location = scene.layout.locations[r]
-            return texts.arrive.format(r=scene.layout.names[r], examine=self.contents_text(r))
+            return self._arrival(r)
         if verb == "take":
             state.contents[r] &= ~(1 << o)
             state.held = o
@@ -290,6 +291,17 @@ class Engine:
             for _ in bits(state.not_in[o] & mask)
         ]
         return scene.texts.facing.format(receptacles=enumeration(facing), list=enumeration(stray))
+
+    def _arrival(self, r: int) -> str:
+        key = (r, self.state.contents[r], self.state.opened >> r & 1)
+        text = self._arrivals.get(key)
+        if text is None:
+            if len(self._arrivals) >= _CACHE_SIZE:
+                self._arrivals.clear()
+            name = self.scene.layout.names[r]
+            text = self.scene.texts.arrive.format(r=name, examine=self.contents_text(r))
+            self._arrivals[key] = text
+        return text
 
     def contents_text(self, r: int) -> str:
         """Returns what examining receptacle `r` shows."""
