@@ -47,6 +47,10 @@ class Belief:
                 self._refresh(r)
         self._touch()
 
+    def __reduce__(self) -> tuple[type[Belief], tuple[Engine, int, int]]:
+        # Hash objects do not pickle; everything follows from these three.
+        return Belief, (self.engine, self.visited, self.known)
+
     def update(self, action: Action | None) -> None:
         """Takes note of what the reply to `action` showed."""
         if action is None:
