@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -140,7 +141,7 @@ class PolicyGradient(Algorithm):
         )
         if self.config.mask_truncated:
             cut = [t.stop in ("tokens", "context", "time") for t in table.trajectories]
-            table.trainable &= ~table.spread(torch.tensor(cut, dtype=torch.bool).numpy())
+            table.trainable &= ~table.spread(np.array(cut, dtype=bool))
         return table
 
     def loss(self, outputs: Outputs, batch: Batch) -> tuple[Tensor, Metrics]:
