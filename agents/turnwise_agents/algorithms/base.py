@@ -110,7 +110,9 @@ class TaskPool(Protocol):
 class TextGenerator(Protocol):
     """Text generation by the policy itself, for reflection and proposals."""
 
-    def __call__(self, prompts: list[str], max_new_tokens: int = 256) -> list[str]: ...
+    def __call__(self, prompts: list[str], max_new_tokens: int = 256) -> list[str]:
+        """Returns one completion per prompt."""
+        ...
 
 
 @dataclass
