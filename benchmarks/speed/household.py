@@ -1,0 +1,177 @@
+"""How fast the household world is, and how well its keys group states.
+
+    python benchmarks/speed/household.py             # rates, snapshots, memory, vectors
+    python benchmarks/speed/household.py --keys      # aliasing and splitting of the keys
+
+Rates are the best of several repeats on one core, through `gym.make`, with `info` complete
+(admissible commands and all three keys); the median is printed beside them.
+"""
+
+import argparse
+import random
+import statistics
+import time
+import tracemalloc
+from collections import defaultdict
+from collections.abc import Callable
+
+import gymnasium as gym
+
+import turnwise_envs
+
+FULL, SMALL = "turnwise/Household-v0", "turnwise/HouseholdSmall-v0"
+
+
+def repeat(measure: Callable[[int], float], repeats: int) -> str:
+    """Returns "best (median m)" of the rates that `measure(i)` returns."""
+    rates = [measure(i) for i in range(repeats)]
+    return f"{max(rates):,.0f}/s (median {statistics.median(rates):,.0f})"
+
+
+def step_rate(env: gym.Env, seed: int, steps: int = 4_000) -> float:
+    """Returns steps per second of a uniformly random policy, resets not counted."""
+    rng = random.Random(seed)
+    spent, count = 0.0, 0
+    _, info = env.reset(seed=seed)
+    while count < steps:
+        draws = [rng.random() for _ in range(50)]
+        start = time.perf_counter()
+        for draw in draws:
+            actions = info["admissible_actions"]
+            _, _, terminated, truncated, info = env.step(actions[int(draw * len(actions))])
+            count += 1
+            if terminated or truncated:
+                break
+        spent += time.perf_counter() - start
+        if terminated or truncated:
+            _, info = env.reset()
+    return count / spent
+
+
+def call_rate(call: Callable[[], object], calls: int) -> float:
+    """Returns calls per second."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        call()
+    return calls / (time.perf_counter() - start)
+
+
+def memory(env_id: str, count: int = 20) -> float:
+    """Returns kilobytes of a live environment in mid-episode, beyond what all share."""
+    warm = gym.make(env_id)
+    step_rate(warm, 0, 2_000)
+    for i in range(count):
+        warm.reset(options={"task_index": i})  # layouts and tables of these tasks
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    envs = []
+    for i in range(count):
+        env = gym.make(env_id)
+        _, info = env.reset(seed=i, options={"task_index": i})
+        rng = random.Random(i)
+        for _ in range(45):
+            _, _, over, _, info = env.step(rng.choice(info["admissible_actions"]))
+            if over:
+                break
+            if env.unwrapped.turn + 1 >= env.unwrapped.max_turns:
+                break
+        envs.append(env)
+    used = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    return used / count / 1e3
+
+
+def vector_rate(steps: int = 400, num_envs: int = 8) -> float:
+    """Returns steps per second of an asynchronous vector, over all its environments."""
+    vector = gym.make_vec(FULL, num_envs=num_envs, vectorization_mode="async")
+    vector.reset(seed=0)
+    commands = ["look", "inventory", "go to cabinet 1", "go to drawer 1", "go to garbagecan 1"]
+    rng = random.Random(0)
+    for _ in range(20):
+        vector.step(tuple(rng.choice(commands) for _ in range(num_envs)))
+    start = time.perf_counter()
+    for _ in range(steps):
+        vector.step(tuple(rng.choice(commands) for _ in range(num_envs)))
+    rate = steps * num_envs / (time.perf_counter() - start)
+    vector.close()
+    return rate
+
+
+def speed(repeats: int) -> None:
+    """Prints every rate."""
+    for env_id in (FULL, SMALL):
+        env = gym.make(env_id)
+        env.reset(seed=0)
+        call_rate(env.reset, 2_000)  # layouts are built once and kept
+        print(env_id)
+        print("  steps     ", repeat(lambda i, env=env: step_rate(env, i), repeats))
+        print("  resets    ", repeat(lambda i, env=env: call_rate(env.reset, 500), repeats))
+        step_rate(env, 1, 30)
+        blob = turnwise_envs.snapshot(env)
+        turnwise_envs.restore(env, blob)
+        for name, call in (
+            ("snapshot", lambda env=env: turnwise_envs.snapshot(env)),
+            ("restore", lambda env=env, blob=blob: turnwise_envs.restore(env, blob)),
+            ("expert", env.unwrapped.expert_action),
+        ):
+            best = max(call_rate(call, 200) for _ in range(repeats))
+            print(f"  {name:<10} {1e3 / best:.3f} ms")
+        print(f"  memory     {memory(env_id):,.0f} kB a live environment")
+    print("async vector of 8 full-size environments")
+    print("  steps     ", repeat(lambda i: vector_rate(), 3))
+
+
+def keys(env_id: str, tasks: int, episodes: int) -> None:
+    """Prints how `belief_key` and `anchor_key` group the states of noisy expert episodes.
+
+    Groups are formed within a task, as GiGPO forms them. Aliasing: the share of visits whose key
+    also covers a visit with another shortest plan's first command. Splitting: the mean number of
+    keys over which the visits of one `state_key` are spread.
+    """
+    env = gym.make(env_id)
+    names = ("state_key", "belief_key", "anchor_key", "observation")
+    visits = {name: defaultdict(list) for name in names}
+    spread = {name: defaultdict(set) for name in names}
+    total = 0
+    for index in range(tasks):
+        for episode in range(episodes):
+            rng = random.Random(1000 * index + episode)
+            obs, info = env.reset(options={"task_index": index})
+            over = False
+            while not over:
+                best = env.unwrapped.expert_action()
+                for name in names:
+                    key = (index, obs if name == "observation" else info[name])
+                    visits[name][key].append(best)
+                    spread[name][index, info["state_key"]].add(key)
+                total += 1
+                action = rng.choice(info["admissible_actions"]) if rng.random() < 0.5 else best
+                obs, _, terminated, truncated, info = env.step(action)
+                over = terminated or truncated
+    print(f"{env_id}: {total} visits, {tasks} tasks, {episodes} episodes each")
+    print("  key          groups  mean size  alone  aliasing  splitting")
+    for name in names:
+        groups = visits[name].values()
+        alone = sum(len(group) for group in groups if len(group) == 1) / total
+        aliased = sum(len(group) for group in groups if len(set(group)) > 1) / total
+        split = statistics.mean(len(found) for found in spread[name].values())
+        size = total / len(groups)
+        print(
+            f"  {name:<12} {len(groups):6d} {size:10.1f} {alone:6.3f} {aliased:9.3f} {split:10.2f}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--keys", action="store_true", help="measure the keys instead")
+    parser.add_argument("--repeats", type=int, default=10)
+    arguments = parser.parse_args()
+    if arguments.keys:
+        for env_id in (SMALL, FULL):
+            keys(env_id, tasks=60, episodes=8)
+    else:
+        speed(arguments.repeats)
+
+
+if __name__ == "__main__":
+    main()
