@@ -89,7 +89,7 @@ def config_class(algorithm: str = "gigpo", model: str = "tiny") -> type[TrainCon
     """Returns `TrainConfig` with the nested types that this algorithm and model have."""
     algo = load_algorithm(algorithm).Config
     learner = TabularLearnerConfig if model == "tabular" else HFLearnerConfig
-    return dataclasses.make_dataclass(
+    kind = dataclasses.make_dataclass(
         "TrainConfig",
         [
             ("algorithm", str, field(default=algorithm)),
@@ -100,8 +100,9 @@ def config_class(algorithm: str = "gigpo", model: str = "tiny") -> type[TrainCon
         bases=(TrainConfig,),
         frozen=True,
         kw_only=True,
-        module=__name__,
     )
+    kind.__module__ = __name__
+    return kind
 
 
 def save_config(config: TrainConfig) -> None:
