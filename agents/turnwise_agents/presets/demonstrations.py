@@ -37,7 +37,7 @@ def demonstrate(
         tokenizer: the model's.
         rng: draws task and slips.
         slip_share: probability of a slip, per turn.
-        train_slips: whether slips are imitated too; else only what the demonstrator answers to them.
+        train_slips: whether slips are imitated too; else only what is answered to them.
 
     Raises:
         UsageError: If the environment's expert has no plan for a task.

@@ -58,6 +58,8 @@ class WarmStartConfig:
     """Steps between checks of phase 1; phase 2 is checked five times as often."""
     check_episodes: int = 128
     """Training tasks played in a check."""
+    max_new_tokens: int = 16
+    """Limit of one completion in a check."""
 
 
 @dataclass
@@ -105,7 +107,7 @@ def warm_start(
     """
     config = config or WarmStartConfig()
     envs = [gym.make(env_id, **env_kwargs) for env_id in env_ids]
-    check = _Check(model, tokenizer, contexts, env_ids, env_kwargs, config.check_episodes)
+    check = _Check(model, contexts, env_ids, env_kwargs, config)
     done = WarmStart([])
 
     def phase(number: int, steps: int, every: int, learning_rate: float, over: Any) -> int:
@@ -174,15 +176,14 @@ class _Check:
     def __init__(
         self,
         model: Any,
-        tokenizer: Any,
         contexts: ChatContexts,
         env_ids: Sequence[str],
         env_kwargs: dict[str, Any],
-        episodes: int,
+        config: WarmStartConfig,
     ) -> None:
         self.sampler = HFSampler(model, stop_ids=contexts.stop_ids)
         self.pool = EnvPool({env_id: env_kwargs for env_id in env_ids})
-        share = max(1, episodes // len(env_ids))
+        share = max(1, config.check_episodes // len(env_ids))
         self.specs = [
             RolloutSpec(
                 env_id=env_id, task_id=tasks[i].id, group_id=f"{env_id}.{i}", count=1, train=False
@@ -191,15 +192,11 @@ class _Check:
             for tasks in [turnwise_envs.tasks(env_id, **env_kwargs)]
             for i in range(min(share, len(tasks) if tasks.finite else share))
         ]
-        longest = max(
-            len(tokenizer(text, add_special_tokens=False)["input_ids"])
-            for text in ("heat potato 1 with microwave 1", "move soapbottle 1 to bathtubbasin 1")
-        )
         self.rollout = Rollout(
             sampler=self.sampler,
             contexts=contexts,
             envs=self.pool,
-            sampling=Sampling(max_new_tokens=longest + 4),
+            sampling=Sampling(max_new_tokens=config.max_new_tokens),
         )
 
     def success_rate(self, key: int) -> float:
