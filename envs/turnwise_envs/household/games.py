@@ -65,7 +65,7 @@ def game_id(parts: dict[str, Any]) -> str:
     return content_id({part: parts[part] for part in _PARTS})
 
 
-def load_game(path: Path, *, check_solvable: bool = True) -> Game:
+def load_game(path: Path) -> Game:
     """Loads a game file.
 
     Raises:
@@ -83,11 +83,10 @@ def load_game(path: Path, *, check_solvable: bool = True) -> Game:
     scene, names = compile_problem(problem, texts, task, identity, where)
     scene.examine_in_place = in_place
     goal = read_goal(problem.goal, names, where)
-    if check_solvable and goal.kind != "other":
-        if Expert(scene, goal).plan(scene.initial) is None:
-            raise DataError(f"{where}: no plan reaches the goal. Leave the game out.")
-        if goal.holds(scene, scene.initial):
-            raise DataError(f"{where}: the goal holds at the start. Leave the game out.")
+    if goal.holds(scene, scene.initial):
+        raise DataError(f"{where}: the goal holds at the start. Leave the game out.")
+    if goal.kind != "other" and Expert(scene, goal).plan(scene.initial) is None:
+        raise DataError(f"{where}: no plan reaches the goal. Leave the game out.")
     return Game(identity, scene, goal)
 
 

@@ -26,7 +26,7 @@ _FIELDS = {
     "#list_objects_on_the_floor#": "{list}",
     "#list_appliances#": "{list}",
 }
-_RULES = {
+RULES = {
     "intro": ("intro", 0),
     "arrive": ("GotoLocation.feedback", 0),
     "open": ("OpenObject.feedback", 0),
@@ -58,7 +58,7 @@ def read_texts(grammar: str, where: str) -> tuple[Texts, str]:
     rules = _rules(grammar, where)
     fields: dict[str, Any] = {
         name: _template(rules, rule, i, where)
-        for name, (rule, i) in _RULES.items()
+        for name, (rule, i) in RULES.items()
         if rule != "help.feedback" or rule in rules
     }
     facing = _template(rules, "look-variations", 0, where).replace("{list}", "{receptacles}")
