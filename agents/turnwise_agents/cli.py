@@ -1,4 +1,4 @@
-"""The `turnwise` command. Every subcommand is imported when it is called, so that all start fast."""
+"""The `turnwise` command. A subcommand is imported when it is called, so that all start fast."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -23,7 +24,10 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if arguments:
         raise UsageError(f"turnwise envs takes no options, got {arguments[0]!r}.")
-    table = Table("id", "splits", "turns", "arguments")
+    table = Table(box=box.SIMPLE)
+    table.add_column("id", no_wrap=True)
+    for column in ("splits", "turns", "arguments"):
+        table.add_column(column)
     for env_id in env_ids():
         spec = env_spec(env_id)
         cls = env_class(env_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -67,10 +68,11 @@ def show(result: dict[str, Any], console: Console) -> None:
     """Prints a result: figures per task type, counts, and errors loudly."""
     setting, counts = result["setting"], result["counts"]
     title = f"{setting['policy']} on {setting['env']} ({setting['split']})"
-    table = Table(title=Text(title), caption="Means with 95 % intervals.", title_justify="left")
-    table.add_column("tasks")
-    for column in ("episodes", "success", "return", "score", "turns"):
-        table.add_column(column, justify="right")
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    table = Table(box=box.SIMPLE, padding=(0, 1))
+    table.add_column("tasks", overflow="fold")
+    for column in ("episodes", "success % [95 %]", "return [95 %]", "turns"):
+        table.add_column(column, justify="right", no_wrap=True)
     for kind, figures in result["by_kind"].items():
         if len(result["by_kind"]) > 1 or kind:
             _add_row(table, kind or "-", figures, None)
@@ -98,14 +100,10 @@ def show(result: dict[str, Any], console: Console) -> None:
 
 def _add_row(table: Table, name: str, figures: dict[str, Any], style: str | None) -> None:
     cells = [name, str(figures["episodes"])]
-    for column, scale, digits in (
-        ("success_rate", 100, 1),
-        ("return", 1, 2),
-        ("score", 1, 3),
-        ("turns", 1, 1),
-    ):
-        f = figures[column]
-        mean, low, high = (f"{scale * f[k]:.{digits}f}" for k in ("mean", "low", "high"))
-        unit = " %" if column == "success_rate" else ""
-        cells.append(f"{mean}{unit} [{low}, {high}]")
+    for column, scale, digits in (("success_rate", 100, 1), ("return", 1, 2)):
+        mean, low, high = (
+            f"{scale * figures[column][key]:.{digits}f}" for key in ("mean", "low", "high")
+        )
+        cells.append(f"{mean} [{low}, {high}]")
+    cells.append(f"{figures['turns']['mean']:.1f}")
     table.add_row(*(Text(cell) for cell in cells), style=style)

@@ -5,13 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from turnwise_envs import UsageError
 
+if TYPE_CHECKING:
+    from turnwise_agents.run import TrainConfig
+
 DESCRIPTION = """\
-Train an agent. The options under "algo" and "learner" are those of --algorithm and --model; name
-these two first when asking for help, e.g. turnwise train --algorithm rloo --help."""
+Train an agent. The options under "algo" and "learner" are those of --algorithm and --model; give
+these two when asking for help, e.g. turnwise train --algorithm rloo --help."""
+
+DRY_RUN = "Print the resolved configuration, one prompt and its token counts; train nothing."
+RESUME = "Continue an interrupted run from its newest checkpoint; takes no other option."
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,10 +37,7 @@ def main(arguments: Sequence[str]) -> int:
         from turnwise_agents.run import resume
 
         return _finish(resume(Path(resumed)))
-    dry = "--dry-run" in words
-    if dry:
-        words.remove("--dry-run")
-    config = parse(words)
+    config, dry = parse(words)
     from turnwise_agents.run import dry_run, train
 
     if dry:
@@ -43,27 +46,37 @@ def main(arguments: Sequence[str]) -> int:
     return _finish(train(config))
 
 
-def parse(words: Sequence[str]) -> Any:
-    """Returns the run's configuration."""
+def parse(words: Sequence[str]) -> tuple[TrainConfig, bool]:
+    """Returns the run's configuration, and whether only to print it."""
     import tyro
 
     from turnwise_agents.run import TrainConfig, config_class
 
     defaults = {f.name: f.default for f in dataclasses.fields(TrainConfig)}
-    chosen = {
-        name: _peek_value(words, f"--{name}") or str(defaults[name])
-        for name in ("algorithm", "model")
-    }
-    return tyro.cli(
-        config_class(chosen["algorithm"], chosen["model"]),
+    algorithm, model = (
+        _peek_value(words, f"--{name}") or str(defaults[name]) for name in ("algorithm", "model")
+    )
+    kind = config_class(algorithm, model)
+    only_here: list[tuple[str, Any, Any]] = [
+        ("dry_run", Annotated[bool, tyro.conf.arg(help=DRY_RUN)], dataclasses.field(default=False)),
+        (
+            "resume",
+            Annotated[Path | None, tyro.conf.arg(help=RESUME, metavar="RUN")],
+            dataclasses.field(default=None),
+        ),
+    ]
+    command = dataclasses.make_dataclass(
+        "Train", only_here, bases=(kind,), frozen=True, kw_only=True
+    )
+    parsed: Any = tyro.cli(
+        command,
         args=list(words),
         prog="turnwise train",
-        description=(
-            f"{DESCRIPTION}\n\n--dry-run prints the resolved configuration and one prompt; "
-            "--resume RUN continues an interrupted run."
-        ),
+        description=DESCRIPTION,
         config=(tyro.conf.FlagCreatePairsOff,),
     )
+    config = kind(**{f.name: getattr(parsed, f.name) for f in dataclasses.fields(kind)})
+    return config, parsed.dry_run
 
 
 def _peek_value(words: Sequence[str], option: str) -> str | None:

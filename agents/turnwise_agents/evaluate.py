@@ -232,7 +232,9 @@ class Evaluation:
         if config.overwrite and not config.resume:
             self.records.unlink(missing_ok=True)
             self.out.unlink(missing_ok=True)
-        if not self.out.exists():
+        # A header without an episode is what an evaluation leaves that failed to start.
+        started = self.records.exists() and self.records.stat().st_size > 0
+        if not (self.out.exists() and started):
             write_json(self.out, {"schema_version": RESULT_SCHEMA, "setting": self.setting()})
             self.records.write_text("")
             return {}

@@ -27,9 +27,9 @@ PACKAGES = ("turnwise", "gymnasium", "numpy", "torch", "transformers", "tokenize
 def summarise(trajectories: Sequence[Trajectory]) -> dict[str, Any]:
     """Returns the figures of an evaluation.
 
-    Episodes with status `error` are counted and enter nothing else. Where every task was played
-    once, rates carry Wilson's interval; otherwise episodes of a task are not independent, so the
-    tasks' means are resampled. All intervals cover 95 %.
+    Episodes with status `error` are counted and enter nothing else. Episodes of one task are not
+    independent, so every interval (95 %) counts tasks: Wilson's for success, with a task's rate as
+    one trial, and the bootstrap over tasks' means for the rest.
 
     Returns:
         "overall" and "by_kind" with success_rate, return, score and turns (each with mean, low and
@@ -75,11 +75,11 @@ def _figures(valid: Sequence[Trajectory]) -> dict[str, Any] | None:
         for trajectory in valid:
             by_task[trajectory.task_id].append(value(trajectory))
         mean = float(np.mean([v for values in by_task.values() for v in values]))
-        if name == "success_rate" and len(by_task) == len(valid):
-            interval, method = wilson_interval(round(mean * len(valid)), len(valid)), "wilson"
+        means = [float(np.mean(values)) for values in by_task.values()]
+        if name == "success_rate":
+            interval, method = wilson_interval(sum(means), len(means)), "wilson"
         else:
-            means = [float(np.mean(values)) for values in by_task.values()]
-            interval, method = bootstrap_mean_interval(means), "bootstrap over tasks"
+            interval, method = bootstrap_mean_interval(means), "bootstrap"
         figures[name] = {"mean": mean, "low": interval[0], "high": interval[1], "interval": method}
     return figures
 

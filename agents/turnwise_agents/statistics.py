@@ -16,7 +16,7 @@ _CHUNK = 1 << 22
 """Draws held at once while resampling; a matter of memory only."""
 
 
-def wilson_interval(successes: int, count: int, *, confidence: float = 0.95) -> Interval:
+def wilson_interval(successes: float, count: int, *, confidence: float = 0.95) -> Interval:
     """Returns Wilson's score interval of a rate.
 
         (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n),    p = successes / n
@@ -24,8 +24,8 @@ def wilson_interval(successes: int, count: int, *, confidence: float = 0.95) -> 
     Unlike the normal approximation it stays in [0, 1] and has a width at p = 0 and p = 1.
 
     Args:
-        successes: number of successes, in [0, count].
-        count: number of trials; 0 gives (0, 1), since nothing is known.
+        successes: number of successes, in [0, count]; a sum of rates where trials are means.
+        count: number of independent trials; 0 gives (0, 1), since nothing is known.
         confidence: coverage, in (0, 1).
 
     Raises:

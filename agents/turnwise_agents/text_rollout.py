@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -45,11 +46,11 @@ def make_env(env_id: str, **kwargs: Any) -> Env:
     try:
         return gym.make(env_id, **kwargs)
     except TypeError as error:
-        if "unexpected keyword argument" not in str(error):
+        found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if found is None:
             raise
-        unknown = str(error).rpartition("argument ")[2]
         raise UsageError(
-            f"env_kwargs must be arguments of {env_id}, got {unknown}. "
+            f"env_kwargs must be arguments of {env_id}, got {found[1]!r}. "
             "The class's documentation lists them."
         ) from error
 

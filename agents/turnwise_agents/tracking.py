@@ -222,22 +222,30 @@ class ConsoleTracker:
     """Prints one line per iteration: outcome, loss, speed and where the time went.
 
     On a terminal the numbers are coloured and the heading returns every screenful; elsewhere the
-    same lines come plain. Hints of `diagnose` are printed when they first appear.
+    same lines come plain. A hint of `diagnose` is printed once, when it has held for `patience`
+    iterations in a row; what breaks episodes or numbers is said at once.
 
     Args:
         console: where to; None is standard output.
         hints: whether to print hints.
         heading_every: lines between headings on a terminal.
+        patience: iterations that a hint must hold.
     """
 
     def __init__(
-        self, console: Console | None = None, *, hints: bool = True, heading_every: int = 25
+        self,
+        console: Console | None = None,
+        *,
+        hints: bool = True,
+        heading_every: int = 25,
+        patience: int = 3,
     ) -> None:
         self.console = console if console is not None else Console()
         self.hints = hints
         self.heading_every = heading_every
+        self.patience = patience
         self._lines = 0
-        self._said: set[str] = set()
+        self._held: dict[str, int] = {}
 
     def log(self, iteration: int, metrics: Metrics) -> None:
         """Prints the iteration's line, its evaluations and new hints."""
@@ -249,12 +257,18 @@ class ConsoleTracker:
             self._lines += 1
         for text in self._evaluations(iteration, metrics):
             self._print(text)
-        if self.hints:
-            for hint in diagnose(metrics):
-                name = hint.partition(":")[0]
-                if name not in self._said:
-                    self._said.add(name)
-                    self._print(Text(f"      ! {hint}", style="yellow"))
+        if self.hints and "rollout/success_rate" in metrics:
+            self._hint(metrics)
+
+    def _hint(self, metrics: Metrics) -> None:
+        held: dict[str, int] = {}
+        for hint in diagnose(metrics):
+            name = hint.partition(":")[0]
+            held[name] = self._held.get(name, 0) + 1
+            if held[name] == (1 if name in URGENT else self.patience):
+                self._print(Text(f"      ! {hint}", style="yellow"))
+        said = {name: count for name, count in self._held.items() if count >= self.patience}
+        self._held = {**said, **held}
 
     def truncate(self, iteration: int) -> None:
         """Says where the run goes on."""
@@ -441,12 +455,19 @@ RULES: tuple[Rule, ...] = (
 )
 """Metric, condition and advice; the words before the colon name the hint."""
 
+URGENT = frozenset({"Errors", "Not finite"})
+"""Hints that do not wait."""
+
+_OF_TEXTS = frozenset({"rollout/segments_per_trajectory", "rollout/cache_hit_share"})
+"""Say something about prompts that grow; those of a tabular policy are one token each."""
+
 
 def diagnose(metrics: Metrics) -> list[str]:
     """Returns short hints why a run does not learn or is slow; [] where nothing stands out."""
     hints = []
+    tabular = metrics.get("rollout/prompt_length", math.inf) <= 1
     for name, applies, advice in RULES:
-        value = metrics.get(name)
+        value = None if tabular and name in _OF_TEXTS else metrics.get(name)
         if value is not None and math.isfinite(value) and applies(value):
             hints.append(advice.format(value=value, share=_share(value)))
     broken = sorted(n for n, v in metrics.items() if n.startswith("loss/") and not math.isfinite(v))

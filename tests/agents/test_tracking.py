@@ -81,10 +81,11 @@ METRICS = {
 
 def test_console_prints_whole_plain_lines_into_a_pipe():
     out = io.StringIO()
-    tracker = ConsoleTracker(Console(file=out, width=40))
+    tracker = ConsoleTracker(Console(file=out, width=40), patience=2)
     tracker.log(0, {"eval/valid_seen/success_rate": 0.125, "eval/valid_seen/errors": 2.0})
     tracker.log(1, METRICS)
-    tracker.log(2, METRICS)
+    for iteration in (2, 3, 4):
+        tracker.log(iteration, METRICS)
     lines = out.getvalue().splitlines()
     assert "\x1b" not in out.getvalue()
     assert " ".join(lines[0].split()) == "0 evaluation valid_seen: success 12.5%, 2 ERRORS"
@@ -92,8 +93,8 @@ def test_console_prints_whole_plain_lines_into_a_pipe():
     assert lines[2].split()[:5] == ["1", "25%", "1.50", "12.0", "40%"]
     assert "12.3k" in lines[2]
     assert "1.7 (1.0+0.1+0.5)" in lines[2]
-    assert "Invalid actions: 40%" in lines[3]  # said once
-    assert len(lines) == 5
+    assert "Invalid actions: 40%" in lines[4]  # after two iterations, and once
+    assert len(lines) == 7
 
 
 def test_diagnose_says_what_stands_out_and_nothing_else():
