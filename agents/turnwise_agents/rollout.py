@@ -185,6 +185,8 @@ async def _begin(
 
 def _exhausted(episode: Episode, record: Trajectory) -> StopReason | None:
     budget = episode.spec.budget
+    if budget.max_turns is budget.max_tokens is budget.max_tool_calls is None:
+        return None
     own = [turn for turn in record.turns if turn.trainable]
     if budget.max_turns is not None and len(own) >= budget.max_turns:
         return "turns"
