@@ -75,6 +75,7 @@ def build_parts(
                 seed=seed,
                 warm_start=warm_start,
                 progress=progress,
+                context=context,
             )
         return _language_parts(str(folder), learner, context)
     return _language_parts(model, learner, context)
