@@ -169,10 +169,19 @@ class HouseholdEnv(TextEnv):
     | `belief_key` | str | place, hand, receptacles visited and objects known to be in them |
     | `anchor_key` | str | task, place and its openness, hand, known targets and lamps |
 
-    In the anchor, the hand is empty, or holds a target, a treated target or something else. The
-    other keys are those of `TextEnv`. `python benchmarks/speed/household.py --keys` measures the
-    anchor's aliasing (states under one anchor that have different best commands) and splitting
-    (states that agree in facts but not in the anchor).
+    In the anchor, the hand is empty, or holds a target, a treated target or something else.
+    Aliasing: the share of visits whose key also covers visits with another best first command.
+    Splitting: the mean number of keys over the visits of one `state_key`. Measured by
+    `python benchmarks/speed/household.py --keys` (60 tasks, 8 episodes each of an expert that takes
+    every other command at random; groups within a task):
+
+    | key | aliasing small, full | splitting small, full |
+    |---|---|---|
+    | `anchor_key` | .038, .026 | 1.08, 1.08 |
+    | `belief_key` | 0, 0 | 2.05, 2.01 |
+    | observation text | .490, .494 | 1.58, 1.30 |
+
+    The other keys are those of `TextEnv`.
 
     ## Arguments
 
