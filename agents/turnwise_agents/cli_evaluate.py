@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from turnwise_agents.evaluate import EvaluateConfig, Evaluation
+from turnwise_agents.policies import is_text_policy
 
 DESCRIPTION = """\
 Play fixed tasks with any policy and write a result file (.json) and its trajectories (.jsonl)."""
@@ -36,6 +37,10 @@ def main(arguments: Sequence[str]) -> int:
         config=(tyro.conf.FlagCreatePairsOff,),
     )
     evaluation = Evaluation(config)
+    if not is_text_policy(config.policy):
+        from turnwise_agents.cli_train import hide_loading_bars
+
+        hide_loading_bars()
     console = Console()
     result = play(evaluation, console)
     show(result, console)

@@ -36,10 +36,12 @@ def main(arguments: Sequence[str]) -> int:
             )
         from turnwise_agents.run import resume
 
+        hide_loading_bars()
         return _finish(resume(Path(resumed)))
     config, dry = parse(words)
     from turnwise_agents.run import dry_run, train
 
+    hide_loading_bars()
     if dry:
         print(dry_run(config))
         return 0
@@ -77,6 +79,13 @@ def parse(words: Sequence[str]) -> tuple[TrainConfig, bool]:
     )
     config = kind(**{f.name: getattr(parsed, f.name) for f in dataclasses.fields(kind)})
     return config, parsed.dry_run
+
+
+def hide_loading_bars() -> None:
+    """Keeps transformers' bars for reading and writing weights out of the run's own lines."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def _peek_value(words: Sequence[str], option: str) -> str | None:

@@ -191,7 +191,7 @@ class Evaluation:
 
     def _name(self) -> str:
         parts = (self.config.env.removeprefix("turnwise/"), self.split, self.config.policy)
-        return "-".join(re.sub(r"[^\w.]+", "_", part).strip("_") for part in parts)
+        return "-".join(re.sub(r"[^\w.-]+", "_", part).strip("_") for part in parts)
 
     def setting(self) -> dict[str, Any]:
         """Returns all that decides the numbers, as JSON data; a resumed one must share it."""

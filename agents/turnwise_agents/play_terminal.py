@@ -107,8 +107,6 @@ class Game:
             self.console.print(Text("Left before the end.", style="dim"))
 
     def _turn(self) -> bool:
-        if self.config.hints and not self.over:
-            self._hint()
         line = self.read().strip()
         if line.startswith(":"):
             return self._command(line[1:].strip())
@@ -193,6 +191,8 @@ class Game:
                     style=style,
                 )
             )
+        elif self.config.hints:
+            self._hint()
 
     def _read_line(self) -> str:
         prompt = f"{self.world.turn + (not self.over)}/{self.world.max_turns} > "

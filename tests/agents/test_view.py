@@ -148,7 +148,8 @@ def dump_dom(page, profile, fragment=""):
 @pytest.mark.slow
 def test_browser_shows_trajectory_and_group(tmp_path):
     page = tmp_path / "page.html"
-    many = [trajectory(0), trajectory(1, success=False)]
+    text = HOSTILE.replace("\ud800", "")  # what --dump-dom prints must be valid UTF-8
+    many = [trajectory(0, text=text), trajectory(1, success=False, text=text)]
     page.write_text(render_view(many, title="a run"), encoding="utf-8")
     dom = dump_dom(page, tmp_path / "profile", "#0.0.1")
     assert "<title>a run" in dom
