@@ -58,6 +58,7 @@ def demo_config(config: DemoConfig) -> TrainConfig:
             seed=config.seed,
             iterations=config.iterations,
             num_minibatches=4,
+            micro_batch_tokens=4096,
             eval_every=config.iterations // 8,
             checkpoint_every=20,
             trajectories_every=20,

@@ -152,7 +152,7 @@ def test_supervision_lowers_the_loss(env, contexts, tokenizer):
     model = build_tiny(tokenizer, 0)
     learner = HFLearner(model, HFLearnerConfig(learning_rate=5e-3))
     batches = demonstration_batches(
-        [env], contexts, tokenizer, np.random.default_rng(0), batch_size=8
+        [env], contexts, tokenizer, np.random.default_rng(0), batch_size=8, distinct=64
     )
     losses = [supervise(learner, next(batches)) for _ in range(15)]
     # A fresh model is near the uniform guess, log of the vocabulary's size.

@@ -86,34 +86,48 @@ def demonstration_batches(
     rng: np.random.Generator,
     *,
     batch_size: int,
+    distinct: int,
     slip_share: float = 0.0,
     train_slips: bool = False,
 ) -> Iterator[list[Segment]]:
-    """Yields the segments of `batch_size` fresh demonstrations, environments in turn, for ever."""
-    number = 0
-    while True:
-        batch: list[Segment] = []
+    """Yields the segments of `batch_size` demonstrations, for ever.
+
+    The first `distinct` demonstrations are fresh, environments in turn; after that they come again
+    in random order, since playing one costs as much time as learning from it.
+    """
+    kept: list[list[Segment]] = []
+    while len(kept) < distinct:
+        batch = []
         for _ in range(batch_size):
-            env = envs[number % len(envs)]
-            number += 1
             record = demonstrate(
-                env, contexts, tokenizer, rng, slip_share=slip_share, train_slips=train_slips
+                envs[len(kept) % len(envs)],
+                contexts,
+                tokenizer,
+                rng,
+                slip_share=slip_share,
+                train_slips=train_slips,
             )
-            batch += segments(record)
+            kept.append(segments(record))
+            batch += kept[-1]
         yield batch
+    while True:
+        order = rng.permutation(len(kept))
+        for start in range(0, len(order) - batch_size + 1, batch_size):
+            yield [s for i in order[start : start + batch_size] for s in kept[i]]
 
 
 def messages(env: gym.Env[str, str], rng: np.random.Generator) -> set[str]:
-    """Returns every text of one expert episode: observations, and the actions of every turn.
+    """Returns every text of one episode: observations, and the admissible actions of every turn.
 
-    Worlds without an expert are played at random.
+    One action in ten is random, so that the replies to odd commands are among the texts; worlds
+    without an expert are played at random throughout.
     """
     observation, info = env.reset(seed=int(rng.integers(2**31)))
     world: Any = env.unwrapped
     found, over = {observation}, False
     while not over:
         found.update(info["admissible_actions"] or [])
-        action = world.demonstration_action(rng)
+        action = None if rng.random() < 0.1 else world.demonstration_action(rng)
         action = world.random_action(rng) if action is None else action
         text = world.action_format.render(action)
         found.add(text)

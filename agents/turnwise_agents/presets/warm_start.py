@@ -38,6 +38,8 @@ class WarmStartConfig:
 
     batch_size: int = 16
     """Episodes per optimiser step."""
+    demonstrations: int = 4096
+    """Distinct episodes of a phase; more are drawn from these."""
     learning_rate: float = 5e-3
     """Of AdamW, with 20 steps of warm-up."""
     max_steps: int = 1500
@@ -120,6 +122,7 @@ def warm_start(
             tokenizer,
             np.random.default_rng([seed, number]),
             batch_size=config.batch_size,
+            distinct=config.demonstrations,
             slip_share=config.sloppiness if number == 2 else config.slip_share,
             train_slips=number == 2,
         )
@@ -156,7 +159,7 @@ def warm_start(
 
 
 def supervise(
-    learner: HFLearner, batch: Sequence[Segment], micro_batch_tokens: int = 16_384
+    learner: HFLearner, batch: Sequence[Segment], micro_batch_tokens: int = 4096
 ) -> float:
     """Takes one step of maximum likelihood on the tokens under the loss mask; returns the loss."""
     total = max(1, sum(segment.num_tokens for segment in batch))
