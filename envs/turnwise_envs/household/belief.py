@@ -21,9 +21,11 @@ from hashlib import blake2b
 from turnwise_envs.household.engine import Action, Engine
 from turnwise_envs.household.scene import bits
 
+_ENCODING = ("utf-8", "surrogatepass")
+
 
 def _hash(text: str) -> blake2b:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8)
+    return blake2b(text.encode(*_ENCODING), digest_size=8)
 
 
 class Belief:
@@ -40,12 +42,15 @@ class Belief:
         self.known = known
         self._parts = ["?"] * len(engine.scene.layout.names)
         self._where: dict[int, int] = {}
-        self._fixed = (_hash(""), _hash(""), _hash(""))
+        self._room = _hash(f"{engine.scene.task}|{engine.scene.layout.room}|")
+        self._facts = self._shown = self._relevant = self._room
+        self._hand = ""
         self._keys: tuple[str, str, str] | None = None
         if known or visited:
             for r in range(len(self._parts)):
                 self._refresh(r)
-        self._touch()
+        self._hash_facts()
+        self._hash_knowledge()
 
     def __reduce__(self) -> tuple[type[Belief], tuple[Engine, int, int]]:
         # Hash objects do not pickle; everything follows from these three.
@@ -59,23 +64,30 @@ class Belief:
         if verb in ("look", "inventory", "help", "examine object"):
             return
         self._keys = None
-        if verb == "go to":
-            if self.visited >> r & 1:
+        if verb == "go to" or verb == "examine":
+            if self.visited >> r & 1 and not self._unseen(r):
                 return
             self._see(r)
-        elif verb in ("open", "close", "examine"):
-            self._see(r)
-        elif verb in ("take", "move"):
-            self.known |= 1 << o
-            self._where.pop(o, None)
-            self._refresh(r)
-        self._touch()
+        else:
+            if verb == "open" or verb == "close":
+                self._see(r)
+            elif verb == "take" or verb == "move":
+                self.known |= 1 << o
+                self._where.pop(o, None)
+                self._refresh(r)
+            self._hash_facts()
+        self._hash_knowledge()
+
+    def _unseen(self, r: int) -> int:
+        """Returns the mask of the objects that examining `r` would show for the first time."""
+        state, layout = self.engine.state, self.engine.scene.layout
+        if state.opened >> r & 1 or not layout.openable >> r & 1:
+            return state.contents[r] & ~self.known
+        return 0
 
     def _see(self, r: int) -> None:
-        state, layout = self.engine.state, self.engine.scene.layout
         self.visited |= 1 << r
-        if state.opened >> r & 1 or not layout.openable >> r & 1:
-            self.known |= state.contents[r]
+        self.known |= self._unseen(r)
         self._refresh(r)
 
     def _refresh(self, r: int) -> None:
@@ -92,21 +104,27 @@ class Belief:
         for o in bits(shown & (goal.targets | goal.lamps)):
             self._where[o] = r
 
-    def _touch(self) -> None:
-        """Recomputes the parts of the keys that walking about does not change."""
+    def _hash_facts(self) -> None:
+        """Hashes the facts, but for the agent's place, which `keys` adds."""
         state, scene = self.engine.state, self.engine.scene
         # An object that was never taken counts as present where it was at the start.
         moved = [(o, gone, state.object_at[o]) for o, gone in sorted(state.not_in.items())]
         flags = (state.clean, state.hot, state.cool, state.toggled, state.on, state.sliced)
-        facts = f"{scene.key} {state.held} {state.opened} {state.contents} {flags} {moved} "
+        self._facts = _hash(
+            f"{scene.key} {state.held} {state.opened} {state.contents} {flags} {moved} "
+        )
         names = scene.names
         hand = names[state.held] if state.held >= 0 else ""
-        treated = [[names[o] for o in bits(mask & self.known)] for mask in flags]
-        shown = f"{scene.task}|{scene.layout.room}|{hand}|{treated}|{'|'.join(self._parts)}|"
-        self._fixed = (_hash(facts), _hash(shown), _hash(self._relevant()))
-        self._keys = None
+        treated = [[names[o] for o in bits(mask & self.known)] if mask else [] for mask in flags]
+        self._hand = f"{hand}|{treated}|"
 
-    def _relevant(self) -> str:
+    def _hash_knowledge(self) -> None:
+        """Hashes what was shown and what of it matters, but for the agent's place."""
+        self._shown = self._room.copy()
+        self._shown.update(f"{self._hand}{'|'.join(self._parts)}|".encode(*_ENCODING))
+        self._relevant = _hash(self._relevance())
+
+    def _relevance(self) -> str:
         """Returns what the anchor holds besides the place: task, hand, known targets."""
         engine = self.engine
         scene, state, goal = engine.scene, engine.state, engine.goal
@@ -131,9 +149,9 @@ class Belief:
             place = layout.names[here[0]] if here else ""
             openness = "".join([self._parts[r][0] for r in here])
             # Only the place is new where the agent merely walked: the rest is hashed already.
-            facts, shown, relevant = [fixed.copy() for fixed in self._fixed]
+            facts, shown, relevant = self._facts.copy(), self._shown.copy(), self._relevant.copy()
             facts.update(b"%d" % location)
-            shown.update(place.encode())
-            relevant.update(f"{place}{openness}".encode())
+            shown.update(place.encode(*_ENCODING))
+            relevant.update(f"{place}{openness}".encode(*_ENCODING))
             self._keys = (facts.hexdigest(), shown.hexdigest(), relevant.hexdigest())
         return self._keys
