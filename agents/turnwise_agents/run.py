@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import turnwise_envs
 from turnwise_agents.algorithms import load_algorithm
@@ -66,7 +66,7 @@ class TrainConfig:
     """First N tasks of each held-out split."""
     eval_temperature: float = 1.0
     """Of the evaluation; 0 is greedy."""
-    context: str = "full"
+    context: Literal["full", "window"] = "full"
     """"full" history, or "window"."""
     window: int = 2
     """Turns kept by the window context."""
@@ -131,7 +131,7 @@ def load_config(run_dir: Path) -> TrainConfig:
     if unknown := sorted(set(data) - set(types)):
         raise UsageError(f"{file} has unknown fields {unknown}. Use the version that wrote it.")
     for name in ("trainer", "algo", "learner"):
-        nested = types[name].default_factory()  # type: ignore[misc]
+        nested = types[name].default_factory()  # type: ignore[misc, operator]
         data[name] = dataclasses.replace(nested, **_tuples(nested, data[name]))
     for name in ("env", "env_weights", "eval_splits"):
         data[name] = tuple(data[name])

@@ -40,13 +40,13 @@ class Config:
     """Seeds 0 ... seeds - 1 are reported."""
     tuning_seeds: tuple[int, ...] = (1000, 1001)
     """Seeds on which the learning rate is chosen, for each algorithm."""
-    learning_rates: tuple[float, ...] = (0.3, 0.6, 1.2)
+    learning_rates: tuple[float, ...] = (0.6, 1.2, 2.4, 4.8)
     """The grid, the same for both."""
     tasks: int = 8
     """The first N tasks of the training split."""
     group_size: int = 8
     """Episodes per task and iteration."""
-    iterations: int = 60
+    iterations: int = 40
     """Iterations; every task is played in each."""
     max_turns: int = 50
     """Turn limit of an episode."""

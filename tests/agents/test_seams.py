@@ -8,11 +8,12 @@ turn of two generations.
 import gymnasium as gym
 import pytest
 import torch
+
 from turnwise_agents.algorithms.base import Algorithm, Needs, Services
+from turnwise_agents.learners.tabular import TabularLearnerConfig
 from turnwise_agents.rollout import EnvPool, Rollout
 from turnwise_agents.scorer import Scorer
 from turnwise_agents.tabular import build_tabular
-from turnwise_agents.learners.tabular import TabularLearnerConfig
 from turnwise_agents.task_pool import MixturePool, TaskSource
 from turnwise_agents.trainer import Trainer, TrainerConfig
 from turnwise_agents.types import Branch, Credit, RolloutSpec, Sampling

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from turnwise_agents.segments import count_norms, make_batch, microbatches, minibatches, segments
 from turnwise_agents.types import Credit, Generation, Segment, Trajectory, Turn
 
