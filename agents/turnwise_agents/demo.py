@@ -36,7 +36,7 @@ class DemoConfig:
     """Seed of warm start, rollouts and updates."""
     run_dir: Path = Path("runs/demo")
     """Folder of the run; a number is added if it exists."""
-    iterations: int = 200
+    iterations: int = 60
     """GiGPO iterations."""
     algorithm: str = "gigpo"
     """Any algorithm that has GRPO's fields."""
@@ -59,7 +59,7 @@ def demo_config(config: DemoConfig) -> TrainConfig:
             iterations=config.iterations,
             num_minibatches=4,
             micro_batch_tokens=4096,
-            eval_every=config.iterations // 8,
+            eval_every=max(1, config.iterations // 10),
             checkpoint_every=20,
             trajectories_every=20,
         ),

@@ -52,12 +52,12 @@ class WarmStartConfig:
     """Optimiser steps of phase 2 at most; 0 leaves it out."""
     sloppiness: float = 0.3
     """Share of random actions in phase 2."""
-    sloppy_learning_rate: float = 1e-3
+    sloppy_learning_rate: float = 5e-4
     """Of phase 2: gentle, so that what was learnt stays."""
     target: float = 0.2
     """Sampled success that ends phase 2."""
-    check_every: int = 50
-    """Steps between checks of phase 1; phase 2 is checked five times as often."""
+    check_every: int = 100
+    """Steps between checks of phase 1; phase 2, which is quick, is checked 20 times as often."""
     check_episodes: int = 128
     """Training tasks played in a check."""
     max_new_tokens: int = 16
@@ -147,7 +147,7 @@ def warm_start(
         second = phase(
             2,
             config.max_sloppy_steps,
-            max(1, config.check_every // 5),
+            max(1, config.check_every // 20),
             config.sloppy_learning_rate,
             config.target.__ge__,
         )
