@@ -24,8 +24,8 @@ _STATE = ("values", "mean", "square", "steps")
 class TabularLearnerConfig:
     """Optimiser of a tabular policy."""
 
-    learning_rate: float = 0.1
-    """In logits per step for "adam"; usually 0.02 to 1."""
+    learning_rate: float = 1.0
+    """In logits per step for "adam"; usually 0.3 to 3."""
     head_learning_rate: float = 0.1
     """Of value heads, in units of return per step for "adam"."""
     optimizer: Literal["adam", "sgd"] = "adam"
