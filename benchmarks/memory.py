@@ -11,7 +11,8 @@ What is counted, in bytes, for P weights of which T are trained (LoRA: the adapt
     activations    with checkpointing: 2 * tokens * hidden * layers (the inputs of the layers) and
                    one layer in full; without: every layer in full. One layer in full is
                    2 * tokens * (10 * hidden + 2 * kv + 3 * intermediate)
-    logits         4 * vocabulary * trained tokens in one chunk of 1,024, twice (values, gradient)
+    logits         2 * vocabulary * tokens / 4 (a quarter of the tokens is trained), and the float32
+                   chunk of 2^26 entries with its gradient
     KV cache       2 * 2 * layers * kv * context * sessions
 
 kv is key-value heads times head size. Framework, fragmentation and the CUDA context (1 to 2 GiB)
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 import tyro
 
 GIB = 2**30
-CHUNK = 1024
+CHUNK = 2**26
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def parts(model: Dimensions, config: Config, *, lora: bool, checkpointing: bool)
         "gradients": 2 * trained,
         "optimiser": 12 * trained,
         "activations": inputs + layer if checkpointing else layer * model.layers,
-        "logits": 2 * 4 * model.vocabulary * min(config.tokens, CHUNK),
+        "logits": 2 * model.vocabulary * config.tokens // 4 + 2 * 4 * CHUNK,
         "KV cache": 2 * 2 * model.layers * model.kv * config.context * config.sessions,
     }
 
