@@ -104,7 +104,7 @@ class Plain(Algorithm):
 
     def loss(self, outputs, batch):
         terms = -(outputs.logprobs * batch.advantages)[batch.loss_mask]
-        return terms.sum() / batch.norms.tokens, {"pg": float(terms.sum()) / batch.norms.tokens}
+        return terms.sum() / batch.norms.tokens, {"pg": float(terms.detach().sum())}
 
 
 def make_trainer(algorithm, iterations=3, seed=0, **kwargs):
