@@ -51,8 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     try:
         return _run(words[0], words[1:])
-    except KeyboardInterrupt:
-        print("\nInterrupted; what was finished is saved.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        message = str(stop) or "Interrupted; what was finished is saved."
+        print(f"\n{message}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has gone; a second error at exit would only be noise.

@@ -305,9 +305,18 @@ class Run:
         (folder / f"iteration-{iteration:06d}.jsonl").write_text("\n".join(lines) + "\n")
 
     def train(self) -> dict[str, float]:
-        """Trains to the end, exports the policy, returns the last metrics."""
+        """Trains to the end, exports the policy, returns the last metrics.
+
+        Raises:
+            KeyboardInterrupt: After Ctrl-C, once the running iteration is finished and saved.
+        """
         try:
             metrics = self.trainer.train()
+            if self.trainer.interrupted:
+                raise KeyboardInterrupt(
+                    f"Interrupted and saved after iteration {self.trainer.iteration}. "
+                    f"Continue with: turnwise train --resume {self.config.run_dir}"
+                )
             self.parts.export(self.config.run_dir / "policy")
             return metrics
         finally:

@@ -97,6 +97,27 @@ def test_kill_and_resume_give_the_same_final_weights(tmp_path, model, iterations
     assert numbers == sorted(set(numbers))
 
 
+@pytest.mark.slow
+def test_interrupt_saves_and_says_how_to_go_on(tmp_path):
+    process = subprocess.Popen(
+        command(tmp_path / "run", 100_000, TABULAR),
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list_checkpoints(tmp_path / "run"):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert f"--resume {tmp_path / 'run'}" in errors
+    state = final_state(tmp_path / "run")
+    rows = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert state["iteration"] == json.loads(rows[-1])["iteration"]
+
+
 def test_interrupted_save_leaves_the_last_checkpoint(tmp_path):
     save_checkpoint(tmp_path, 1, {"x": torch.ones(3)})
     (tmp_path / "checkpoints" / ".partial-1").mkdir()
