@@ -130,7 +130,7 @@ class Trainer:
         try:
             if self.iteration == 0 and self.config.eval_every and self.evals:
                 self._track(self.evaluate())
-            while self.iteration < self.config.iterations and not self._interrupted:
+            while self.iteration < self.config.iterations:
                 metrics = self.iterate()
                 last = self.iteration == self.config.iterations or self._interrupted
                 every = self.config.eval_every
@@ -138,8 +138,13 @@ class Trainer:
                     metrics.update(self.evaluate())
                 self._track(metrics)
                 every = self.config.checkpoint_every
-                if last or (every and self.iteration % every == 0):
+                due = every and self.iteration % every == 0
+                # Ctrl-C may have come after `last` was decided; nothing may come after this.
+                stop = self._interrupted
+                if last or due or stop:
                     self.save()
+                if stop:
+                    break
         finally:
             restore_handler()
         return metrics
