@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from turnwise_agents.algorithms.gigpo import GiGPOConfig
+from turnwise_agents.cli_train import hide_loading_bars
 from turnwise_agents.learners.hf import HFLearnerConfig
 from turnwise_agents.run import Run, TrainConfig, config_class, save_config
 from turnwise_agents.statistics import wilson_interval
@@ -100,6 +101,7 @@ def run_demo(config: DemoConfig, console: Console | None = None) -> dict[str, fl
     if config.iterations < LAST_EVALUATIONS:
         raise UsageError(f"iterations must be at least {LAST_EVALUATIONS}.")
     console = console or Console()
+    hide_loading_bars()
     started = time.perf_counter()
     train_config = demo_config(config)
     console.print(
