@@ -109,8 +109,9 @@ class Engine:
         actions: dict[str, Action] = {
             "look": ("look", -1, -1),
             "inventory": ("inventory", -1, -1),
-            "help": ("help", -1, -1),
         }
+        if scene.texts.help:
+            actions["help"] = ("help", -1, -1)
         if held >= 0:
             actions[f"examine {names[held]}"] = ("examine object", held, -1)
             if scene.knives >> held & 1:
@@ -162,18 +163,7 @@ class Engine:
         if r is not None:
             return None if layout.locations[r] == self.state.location else ("go to", -1, r)
         local = self.commands().local
-        action = local.get(command)
-        if action is None and command.startswith("put "):
-            action = local.get(self._modern_put(command))
-        return action
-
-    def _modern_put(self, command: str) -> str:
-        # "put O in/on R" is what ALFWorld's data said before December 2024.
-        for preposition in (" in/on ", " in ", " on ", " to "):
-            o, found, r = command[4:].partition(preposition)
-            if found:
-                return self.scene.texts.move_command.format(o=o, r=r)
-        return command
+        return local.get(command)
 
     # ---------------------------------------------------------------- doing it
 
@@ -299,7 +289,12 @@ class Engine:
             if len(self._arrivals) >= _CACHE_SIZE:
                 self._arrivals.clear()
             name = self.scene.layout.names[r]
-            text = self.scene.texts.arrive.format(r=name, examine=self.contents_text(r))
+            layout = self.scene.layout
+            text = self.scene.texts.arrive.format(
+                r=name,
+                l=layout.location_names[layout.locations[r]],
+                examine=self.contents_text(r),
+            )
             self._arrivals[key] = text
         return text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,12 +17,13 @@ from turnwise_envs.household.explorer import explore
 from turnwise_envs.household.loader import resolve
 from turnwise_envs.household.scene import State
 from turnwise_envs.household.tasks import household_tasks
+from turnwise_envs.household.texts import in_version
 from turnwise_envs.splits import Task, TaskSet
 
 _O = "an object, e.g. apple 1"
 _R = "a receptacle, e.g. fridge 1"
 
-TOOLS = (
+TOOLS: tuple[Tool, ...] = (
     Tool("go_to", "Walk to a receptacle.", {"receptacle": _R}, "go to {receptacle}"),
     Tool("open", "Open the receptacle in front of you.", {"receptacle": _R}, "open {receptacle}"),
     Tool(
@@ -87,6 +89,16 @@ inventory
 help
 Names have a number, as in "apple 1"."""
 
+_OLDER_WORDS = {"move {object} to {receptacle}": "put {object} in/on {receptacle}"}
+_OLDER_TOOLS = tuple(
+    replace(tool, template=_OLDER_WORDS.get(tool.template, tool.template))
+    for tool in TOOLS
+    if tool.name != "help"
+)
+_OLDER_GRAMMAR = GRAMMAR.replace(
+    "move OBJECT to RECEPTACLE", "put OBJECT in/on RECEPTACLE"
+).replace("help\n", "")
+
 
 class HouseholdEnv(TextEnv):
     """A household as a text game: find things, treat them, put them where they belong.
@@ -116,11 +128,13 @@ class HouseholdEnv(TextEnv):
         clean O with R   heat O with R     cool O with R     slice O with K
         examine R|O      look              inventory         help
 
-    `put O in/on R` (also `in`, `on`) is accepted for `move O to R`; the data version of ALFWorld
-    before December 2024 wrote it so. A command that is unknown or does not apply is answered by
-    "Nothing happens." and `action_is_valid` is False. With `actions="menu"`, `admissible_actions`
-    holds the commands that change the state or show what is elsewhere (none of `examine`, `look`,
-    `inventory`, `help`); typed text is answered all the same.
+    With `data_version="2.1.1"`, the wording of ALFWorld's data before December 2024, it is
+    `put O in/on R` and there is no `help`. A command that is unknown or does not apply is answered
+    by "Nothing happens." and `action_is_valid` is False.
+
+    With `actions="menu"`, `admissible_actions` holds the commands that change the state or show
+    what is elsewhere (none of `examine`, `look`, `inventory`, `help`); typed text is answered all
+    the same.
 
     ## Observation Space
 
@@ -192,6 +206,8 @@ class HouseholdEnv(TextEnv):
     | `num_objects` | of the size | (least, most) objects of a scene, lamp not counted |
     | `data_dir` | None | a `game.tw-pddl` or a folder of them; True: variable ALFWORLD_DATA |
 
+    | `data_version` | None | wording "2.1.1" or "2.1.2" of ALFWorld's data; None: the game's own |
+
     Sizes: small 7 to 9 receptacles and 5 to 7 objects, medium 10 to 14 and 9 to 14, full 14 to 26
     and 16 to 32. With `data_dir`, the folders `train`, `valid_seen` and `valid_unseen` (also below
     `json_2.1.1`) are the splits; without such folders every game is in every split. Games that
@@ -223,8 +239,11 @@ class HouseholdEnv(TextEnv):
         num_receptacles: Sequence[int] | None = None,
         num_objects: Sequence[int] | None = None,
         data_dir: str | bool | None = None,
+        data_version: str | None = None,
         **common: Any,
     ) -> None:
+        if data_version == "2.1.1":  # before the action format reads the tools
+            self.grammar, self.tools = _OLDER_GRAMMAR, _OLDER_TOOLS
         super().__init__(**common)
         path = resolve(data_dir)
         self._options: dict[str, Any] = {
@@ -232,6 +251,7 @@ class HouseholdEnv(TextEnv):
             "num_receptacles": num_receptacles,
             "num_objects": num_objects,
             "data_dir": None if path is None else str(path),
+            "data_version": data_version,
         }
         self._engine: Any = None
         self._belief: Any = None
@@ -258,7 +278,10 @@ class HouseholdEnv(TextEnv):
 
     def _build(self, task: Task) -> None:
         game = self.tasks.game(task)  # type: ignore[attr-defined]
-        self._engine = Engine(game.scene, game.goal)
+        scene, version = game.scene, self._options["data_version"]
+        if version is not None:  # a copy: loaded scenes are shared
+            scene = replace(scene, texts=in_version(scene.texts, version))
+        self._engine = Engine(scene, game.goal)
         self._expert = None
 
     def start(self, task: Task) -> str:

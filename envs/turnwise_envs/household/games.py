@@ -197,6 +197,7 @@ def _layout(names: Names, shown: dict[str, str], where: str) -> Layout:
         locations=tuple(names.locations[places[r]] for r in names.receptacles),
         openable=mask_of(names.receptacles[fact[0]] for fact in facts.get("openable", ())),
         start=names.locations[start[0]],
+        elsewhere=tuple(names.locations.values()),
     )
 
 

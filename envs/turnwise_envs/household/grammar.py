@@ -13,10 +13,13 @@ from typing import Any
 from turnwise_envs.errors import DataError
 from turnwise_envs.household.texts import OBJECT_CONDITIONS, Texts
 
-_ACTION = re.compile(r'\baction\s+(\w+)\s*\{\s*template\s*::\s*"([^"]*)"', re.DOTALL)
+_ACTION = re.compile(
+    r'\baction\s+(\w+)\s*\{\s*template\s*::\s*"([^"]*)"(?:\s*;\s*feedback\s*::\s*"([^"]*)")?'
+)
 _BLOCK = re.compile(r'"""(.*?)"""', re.DOTALL)
 _FIELDS = {
     "{r.name}": "{r}",
+    "{lend.name}": "{l}",
     "{o.name}": "{o}",
     "{co.name}": "{o}",
     "{ko.name}": "{k}",
@@ -44,7 +47,6 @@ RULES = {
     "closed": ("examineReceptacle.feedback", 1),
     "on_top": ("examineReceptacle.feedback", 2),
     "room": ("look.feedback", 1),
-    "help": ("help.feedback", 0),
 }
 """Which rule, and which of its alternatives, each template comes from."""
 
@@ -57,17 +59,22 @@ def read_texts(grammar: str, where: str) -> tuple[Texts, str]:
     """
     rules = _rules(grammar, where)
     fields: dict[str, Any] = {
-        name: _template(rules, rule, i, where)
-        for name, (rule, i) in RULES.items()
-        if rule != "help.feedback" or rule in rules
+        name: _template(rules, rule, i, where) for name, (rule, i) in RULES.items()
     }
     facing = _template(rules, "look-variations", 0, where).replace("{list}", "{receptacles}")
     behind = _template(rules, "look.feedback", 0, where)
     fields["facing"] = behind.replace("#look-variations#", facing)
     fields["object_conditions"] = _object_conditions(rules, where)
-    commands = {name.lower(): template for name, template in _ACTION.findall(grammar)}
-    put = commands.get("putobject", "move {o} to {r}")
-    fields["move_command"] = put
+    actions = {name.lower(): rest for name, *rest in _ACTION.findall(grammar)}
+    if "putobject" in actions:
+        fields["move_command"] = actions["putobject"][0]
+    # The data has the help text in the action, the alfworld package in a rule; 2.1.1 has no help.
+    _, reply = actions.get("help", ("", ""))
+    fields["help"] = (
+        _template(rules, "help.feedback", 0, where)
+        if reply == "#help.feedback#"
+        else reply.replace("\\n", "\n").lstrip()
+    )
     for name, text in fields.items():
         if isinstance(text, str) and ("#" in text or re.search(r"\{[^}]*[.|]", text)):
             raise DataError(

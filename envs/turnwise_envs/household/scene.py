@@ -41,6 +41,7 @@ class Layout:
         locations: [R] location of each receptacle.
         openable: mask of receptacles that can be opened.
         start: location of the agent at the start; no receptacle need be there.
+        elsewhere: further locations, at which neither a receptacle stands nor the agent starts.
     """
 
     names: tuple[str, ...]
@@ -48,6 +49,13 @@ class Layout:
     locations: tuple[int, ...]
     openable: int
     start: int
+    elsewhere: tuple[int, ...] = ()
+
+    @cached_property
+    def location_names(self) -> dict[int, str]:
+        """Display name of each location; numbers fall with the identifier, as of all things."""
+        places = sorted({self.start, *self.locations, *self.elsewhere})
+        return {place: f"loc {len(places) - i}" for i, place in enumerate(places)}
 
     @cached_property
     def at(self) -> dict[int, tuple[int, ...]]:

@@ -12,6 +12,7 @@ from turnwise_envs.household.games import Game
 from turnwise_envs.household.generator import GENERATOR, GeneratedTask, SceneOptions, build
 from turnwise_envs.household.goals import KINDS
 from turnwise_envs.household.loader import LoadedTasks, resolve
+from turnwise_envs.household.texts import TEXTS, in_version
 from turnwise_envs.splits import GeneratedTaskSet, Task
 
 TASKS_PER_SPLIT = 10_000
@@ -92,14 +93,22 @@ class HouseholdTasks(GeneratedTaskSet):
 
 
 def household_tasks(
-    split: str, *, data_dir: str | bool | None = None, **options: Any
+    split: str,
+    *,
+    data_dir: str | bool | None = None,
+    data_version: str | None = None,
+    **options: Any,
 ) -> HouseholdTasks | LoadedTasks:
     """Returns the tasks of a split for `HouseholdEnv`'s arguments: generated, or the user's games.
+
+    `data_version` changes the wording only, hence no task.
 
     Raises:
         UsageError: If an argument cannot be used.
         DataError: If `data_dir` holds no playable games for this split.
     """
+    if data_version is not None:
+        in_version(TEXTS, data_version)  # an unknown version is an error now, not at reset
     scenes = scene_options(**options)
     path = resolve(data_dir)
     return HouseholdTasks(split, scenes) if path is None else LoadedTasks(split, path)

@@ -2,12 +2,15 @@
 
 The defaults are the game's own vocabulary, which other people's agents and prompts know; a loaded
 game replaces them by those of its grammar (see `grammar.py`). A template's fields are `{o}` (an
-object's name), `{r}` (a receptacle's name), `{k}` (a knife's name) and `{list}` (an enumeration).
+object's name), `{r}` (a receptacle's name), `{k}` (a knife's name), `{l}` (a location's name) and
+`{list}` (an enumeration).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from turnwise_envs.errors import UsageError
 
 NOTHING_HAPPENS = "Nothing happens."
 
@@ -42,6 +45,7 @@ class Texts:
     """Every template of one version of the game.
 
     `object_conditions` answers examining an object: the first entry whose conditions all hold.
+    Without a text, `help` is no command.
     """
 
     intro: str = "-= Welcome to TextWorld, ALFRED! =-\n\n{look}\n\n{task}"
@@ -99,3 +103,40 @@ class Texts:
 
 
 TEXTS = Texts()
+
+DATA_VERSIONS = {
+    "2.1.2": {
+        "arrive": TEXTS.arrive,
+        "move": TEXTS.move,
+        "move_command": TEXTS.move_command,
+        "help": TEXTS.help,
+    },
+    "2.1.1": {
+        "arrive": "You arrive at {l}. {examine}",
+        "move": "You put the {o} in/on the {r}.",
+        "move_command": "put {o} in/on {r}",
+        "help": "",
+    },
+}
+"""What differs between the versions of ALFWorld's data: 2.1.1 is the one before December 2024."""
+
+
+def in_version(texts: Texts, data_version: str) -> Texts:
+    """Returns `texts` in the wording of a version of ALFWorld's data.
+
+    Raises:
+        UsageError: If there is no such version.
+    """
+    if data_version not in DATA_VERSIONS:
+        raise UsageError(
+            f"data_version must be one of {', '.join(DATA_VERSIONS)} or None, got {data_version!r}."
+        )
+    return replace(texts, **DATA_VERSIONS[data_version])  # type: ignore[arg-type]
+
+
+def version_of(texts: Texts) -> str:
+    """Returns the data version whose wording `texts` has; "other" where it is none's."""
+    for version, wording in DATA_VERSIONS.items():
+        if all(getattr(texts, name) == text for name, text in wording.items()):
+            return version
+    return "other"
