@@ -50,10 +50,11 @@ TASK_TYPES = dict(
 
 _COMPOUNDS = (
     "AlarmClock ArmChair BaseballBat BasketBall BathtubBasin ButterKnife CD CellPhone "
-    "CoffeeMachine CoffeeTable CounterTop CreditCard DeskLamp DiningTable DishSponge FloorLamp GarbageCan "
-    "Glassbottle HandTowel HandTowelHolder KeyChain LaundryHamper PepperShaker RemoteControl "
-    "SaltShaker SideTable SinkBasin SoapBar SoapBottle SprayBottle StoveBurner TVStand TeddyBear "
-    "TennisRacket TissueBox ToiletPaper ToiletPaperHanger TowelHolder WateringCan WineBottle"
+    "CoffeeMachine CoffeeTable CounterTop CreditCard DeskLamp DiningTable DishSponge FloorLamp "
+    "GarbageCan Glassbottle HandTowel HandTowelHolder KeyChain LaundryHamper PepperShaker "
+    "RemoteControl SaltShaker SideTable SinkBasin SoapBar SoapBottle SprayBottle StoveBurner "
+    "TVStand TennisRacket TissueBox ToiletPaper ToiletPaperHanger TowelHolder WateringCan "
+    "WineBottle"
 )
 _ALFRED_NAMES = {name.lower(): name for name in _COMPOUNDS.split()}
 
