@@ -1,15 +1,21 @@
 """How fast the household world is, and how well its keys group states.
 
-    python benchmarks/speed/household.py             # rates, snapshots, memory, vectors
-    python benchmarks/speed/household.py --keys      # aliasing and splitting of the keys
+    python benchmarks/speed/household.py                    # rates, snapshots, memory, vectors
+    python benchmarks/speed/household.py --keys             # aliasing and splitting of the keys
+    python benchmarks/speed/household.py --original GAME    # a game.tw-pddl beside ALFWorld's stack
 
 Rates are the best of several repeats on one core, through `gym.make`, with `info` complete
 (admissible commands and all three keys); the median is printed beside them.
 """
 
 import argparse
+import importlib
+import json
+import os
 import random
 import statistics
+import subprocess
+import sys
 import time
 import tracemalloc
 from collections import defaultdict
@@ -161,12 +167,109 @@ def keys(env_id: str, tasks: int, episodes: int) -> None:
         )
 
 
+def resident() -> float:
+    """Returns megabytes of this process in memory (Linux)."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+class Side:
+    """The same calls for ours and for the original: `reset` and `step` return the commands."""
+
+    def __init__(self, name: str, game: str) -> None:
+        if name == "original":
+            from turnwise_envs.household.parity import Original
+
+            self._game = Original(game)
+            self.reset = lambda: self._game.reset().admissible
+            self.step = self._step_original
+        else:
+            self._env = gym.make(FULL, data_dir=game, max_turns=10**9)
+            self.reset = lambda: self._env.reset()[1]["admissible_actions"]
+            self.step = self._step_ours
+
+    def _step_original(self, command: str) -> tuple[tuple[str, ...], bool]:
+        reply = self._game.step(command)
+        return reply.admissible, reply.done
+
+    def _step_ours(self, command: str) -> tuple[list[str], bool]:
+        _, _, done, _, info = self._env.step(command)
+        return info["admissible_actions"], done
+
+
+def measure_side(name: str, game: str, steps: int) -> dict[str, float]:
+    """Returns the figures of one side, measured in this process, which has imported all it needs.
+
+    Cold is from nothing but imports to the first observation; memory is what further live
+    environments of the same game add.
+    """
+    if name == "original":
+        for module in ("textworld.gym", "alfworld.agents.environment.alfred_tw_env"):
+            importlib.import_module(module)
+    else:
+        gym.make(FULL).reset(seed=0)
+    start = time.perf_counter()
+    side = Side(name, game)
+    commands = side.reset()
+    cold = time.perf_counter() - start
+    warm = 1 / call_rate(side.reset, 3 if name == "original" else 300)
+    rng = random.Random(0)
+    spent, commands = 0.0, side.reset()
+    for _ in range(steps):
+        command = rng.choice(commands)
+        start = time.perf_counter()
+        commands, done = side.step(command)
+        spent += time.perf_counter() - start
+        if done:
+            commands = side.reset()
+    before, more = resident(), 4 if name == "original" else 200
+    live = []
+    for _ in range(more):
+        live.append(Side(name, game))
+        commands = live[-1].reset()
+        for _ in range(10):
+            commands, _ = live[-1].step(rng.choice(commands))
+    memory = (resident() - before) / more
+    return {"cold": cold, "reset": warm, "steps": steps / spent, "memory": memory}
+
+
+def beside_original(game: str) -> None:
+    """Prints both sides and their ratios: every figure the median of three fresh processes."""
+    sides = {}
+    for name, steps in (("original", 200), ("ours", 20_000)):
+        runs = []
+        for _ in range(3):
+            command = [sys.executable, __file__, "--side", name, str(steps), game]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            runs.append(json.loads(done.stdout.splitlines()[-1]))
+        sides[name] = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+    theirs, ours = sides["original"], sides["ours"]
+    print(f"{'':<24}{'original':>12}{'ours':>12}{'ratio':>10}")
+    for label, key, scale, more in (
+        ("steps per second", "steps", 1, True),
+        ("load and reset cold, ms", "cold", 1e3, False),
+        ("reset again, ms", "reset", 1e3, False),
+        ("MB an environment", "memory", 1, False),
+    ):
+        ratio = ours[key] / theirs[key] if more else theirs[key] / ours[key]
+        print(f"{label:<24}{theirs[key] * scale:>12,.3g}{ours[key] * scale:>12,.5g}{ratio:>10,.0f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--keys", action="store_true", help="measure the keys instead")
+    parser.add_argument(
+        "--original", metavar="GAME", help="measure beside ALFWorld's stack instead"
+    )
+    parser.add_argument("--side", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--repeats", type=int, default=10)
     arguments = parser.parse_args()
-    if arguments.keys:
+    if arguments.side:
+        name, steps, game = arguments.side
+        print(json.dumps(measure_side(name, game, int(steps))))
+    elif arguments.original:
+        beside_original(arguments.original)
+    elif arguments.keys:
         for env_id in (SMALL, FULL):
             keys(env_id, tasks=60, episodes=8)
     else:
