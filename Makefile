@@ -20,10 +20,10 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 # Waiting OpenMP threads must not spin: on a busy machine that costs a factor of 20 and more.
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test test-slow lint types clean help
+.PHONY: demo test test-slow test-parity lint types clean help
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 10
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 12
 
 $(VENV)/.created:
 	@echo "== creating $(VENV)"
@@ -45,6 +45,11 @@ $(VENV)/.dev: $(VENV)/.torch pyproject.toml
 	$(PIP) -e ".[dev]"
 	@touch $@ $(VENV)/.agents
 
+$(VENV)/.parity: $(VENV)/.dev
+	@echo "== installing the original ALFWorld stack to compare with"
+	$(PIP) -e ".[dev,parity]"
+	@touch $@
+
 demo: $(VENV)/.agents
 	$(BIN)/python scripts/demo.py $(DEMO_ARGS)
 
@@ -59,7 +64,10 @@ test: lint types
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs -m "slow and not gpu and not vllm and not ray and not docker" $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs -m "slow and not gpu and not vllm and not ray and not docker and not parity" $(PYTEST_ARGS)
+
+test-parity: $(VENV)/.parity
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs -m parity $(PYTEST_ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
