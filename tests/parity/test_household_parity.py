@@ -49,7 +49,7 @@ def expect_equal(path: Path, ours: list[Ours], commands: int, seed: int) -> None
         original.close()
     assert walk.differences == []
     assert walk.commands >= commands
-    assert 0 < walk.valid < walk.commands
+    assert walk.valid > 0
     assert walk.solved >= 1
 
 
@@ -96,11 +96,10 @@ def patched(logic: dict[str, str]) -> dict[str, str]:
     before = older(logic)
     domain, _, end = before["pddl_domain"].rpartition(")")
     domain += "(:action help :parameters (?a - agent) :precondition () :effect (and (checked ?a)))"
-    text = "\\n" + TEXTS.help.replace("\n", "\\n")
     grammar = before["grammar"].replace("You arrive at {lend.name}.", "You arrive at {r.name}.")
     grammar = grammar.replace("put {o} in/on {r}", "move {o} to {r}")
     grammar = grammar.replace("You put the {o.name} in/on the", "You move the {o.name} to the")
-    grammar += f'\naction help {{\n    template :: "help";\n    feedback :: "{text}";\n}}\n'
+    grammar += f'\naction help {{\n    template :: "help";\n    feedback :: "\n{TEXTS.help}";\n}}\n'
     return {"pddl_domain": f"{domain}){end}", "grammar": grammar}
 
 

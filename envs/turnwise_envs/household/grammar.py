@@ -73,7 +73,7 @@ def read_texts(grammar: str, where: str) -> tuple[Texts, str]:
     fields["help"] = (
         _template(rules, "help.feedback", 0, where)
         if reply == "#help.feedback#"
-        else reply.replace("\\n", "\n").lstrip()
+        else reply.lstrip()
     )
     for name, text in fields.items():
         if isinstance(text, str) and ("#" in text or re.search(r"\{[^}]*[.|]", text)):
