@@ -116,7 +116,8 @@ class HouseholdEnv(TextEnv):
     Habits of the original are kept: only an object in hand can be examined (its domain has a stray
     comma there), going to where one is does nothing, `look` in the middle of the room shows
     nothing, an object that was taken from one receptacle and put into another at the same place is
-    "next to it", and a lamp can only be turned on. What differs from `textworld.gym` on the same game:
+    "next to it", and a lamp can only be turned on. What differs from `textworld.gym` on the same
+    game:
 
     | what | original | here | reason |
     |---|---|---|---|
