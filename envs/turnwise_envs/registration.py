@@ -19,6 +19,7 @@ ENVIRONMENTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         "turnwise_envs.household:HouseholdEnv",
         {"size": "small", "max_turns": 20},
     ),
+    ("turnwise/TextWorld-v0", "turnwise_envs.textworld:TextWorldEnv", {}),
 )
 """(id, entry point, default arguments); entry points are strings, so nothing is imported yet."""
 
