@@ -18,10 +18,10 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from collections import defaultdict
 from collections.abc import Callable
 
 import gymnasium as gym
+from key_groups import print_keys
 
 import turnwise_envs
 
@@ -125,46 +125,6 @@ def speed(repeats: int) -> None:
         print(f"  memory     {memory(env_id):,.0f} kB a live environment")
     print("async vector of 8 full-size environments")
     print("  steps     ", repeat(lambda i: vector_rate(), 3))
-
-
-def keys(env_id: str, tasks: int, episodes: int) -> None:
-    """Prints how `belief_key` and `anchor_key` group the states of noisy expert episodes.
-
-    Groups are formed within a task, as GiGPO forms them. Aliasing: the share of visits whose key
-    also covers a visit with another shortest plan's first command. Splitting: the mean number of
-    keys over which the visits of one `state_key` are spread.
-    """
-    env = gym.make(env_id)
-    names = ("state_key", "belief_key", "anchor_key", "observation")
-    visits = {name: defaultdict(list) for name in names}
-    spread = {name: defaultdict(set) for name in names}
-    total = 0
-    for index in range(tasks):
-        for episode in range(episodes):
-            rng = random.Random(1000 * index + episode)
-            obs, info = env.reset(options={"task_index": index})
-            over = False
-            while not over:
-                best = env.unwrapped.expert_action()
-                for name in names:
-                    key = (index, obs if name == "observation" else info[name])
-                    visits[name][key].append(best)
-                    spread[name][index, info["state_key"]].add(key)
-                total += 1
-                action = rng.choice(info["admissible_actions"]) if rng.random() < 0.5 else best
-                obs, _, terminated, truncated, info = env.step(action)
-                over = terminated or truncated
-    print(f"{env_id}: {total} visits, {tasks} tasks, {episodes} episodes each")
-    print("  key          groups  mean size  alone  aliasing  splitting")
-    for name in names:
-        groups = visits[name].values()
-        alone = sum(len(group) for group in groups if len(group) == 1) / total
-        aliased = sum(len(group) for group in groups if len(set(group)) > 1) / total
-        split = statistics.mean(len(found) for found in spread[name].values())
-        size = total / len(groups)
-        print(
-            f"  {name:<12} {len(groups):6d} {size:10.1f} {alone:6.3f} {aliased:9.3f} {split:10.2f}"
-        )
 
 
 def resident() -> float:
@@ -271,7 +231,7 @@ def main() -> None:
         beside_original(arguments.original)
     elif arguments.keys:
         for env_id in (SMALL, FULL):
-            keys(env_id, tasks=60, episodes=8)
+            print_keys(env_id, tasks=60, episodes=8)
     else:
         speed(arguments.repeats)
 

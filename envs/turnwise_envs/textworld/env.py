@@ -40,7 +40,7 @@ KEPT_STATES = 256
 REPLAY_AT_MOST = 4
 """Histories this short are replayed even where the engine's state is kept: it is as quick."""
 
-_COOKBOOK = "examine cookbook"
+_READ_COOKBOOK = "examine cookbook"
 
 _kept: OrderedDict[tuple[str, str], Any] = OrderedDict()
 
@@ -239,7 +239,7 @@ class TextWorldEnv(TextEnv):
         session = self._open(task)
         self._history, self._examined = [], set()
         self._seen, self._visited = set(), set()
-        self._notice(session.reset(), "")
+        self._notice(session.reset())
         if self.actions == "menu" and self._now.admissible is None:
             raise UsageError(
                 'actions="menu" needs a game whose commands are known, this one\'s are not. '
@@ -247,22 +247,20 @@ class TextWorldEnv(TextEnv):
             )
         return self._now.text
 
-    def _notice(self, now: Situation, command: str) -> None:
+    def _notice(self, now: Situation) -> None:
         """Takes note of a new situation and of what it showed."""
         self._now = now
         if now.facts is not None:
             self._seen |= facts_.present(now.facts)
             self._visited.add(facts_.place_of(now.facts))
-            if now.valid and command.startswith("examine "):
-                self._examined.add(command)
+            self._examined.update(e for e in now.events if e.startswith("examining "))
 
     def apply(self, action: str) -> StepResult:
         """Plays one command."""
         assert self._session is not None
         before = self._now
-        command = action.strip()
         self._history.append(action)
-        self._notice(self._session.step(action), command)
+        self._notice(self._session.step(action))
         now = self._now
         best = self._session.max_score
         if self.reward == "score":
@@ -312,8 +310,10 @@ class TextWorldEnv(TextEnv):
 
     def demonstration_action(self, rng: np.random.Generator) -> str | None:
         """Returns the oracle's command, but reads the cookbook before following it."""
-        unread = _COOKBOOK not in self._examined
-        return _COOKBOOK if unread and _COOKBOOK in (self._now.admissible or ()) else self._now.plan
+        can_read = _READ_COOKBOOK in (self._now.admissible or ())
+        if can_read and "examining the cookbook" not in self._examined:
+            return _READ_COOKBOOK
+        return self._now.plan
 
     def random_action(self, rng: np.random.Generator) -> str:
         """Returns a uniformly drawn admissible command; one of a few usual ones in a story."""

@@ -55,6 +55,7 @@ class Situation:
         nearer: 1, 0 or -1: whether the shortest known solution became shorter, stayed, or grew.
         plan: the next command of a solution, or None.
         facts: the facts of the world; None where nobody knows.
+        events: what the parser understood and carried out, e.g. "examining cookbook".
     """
 
     text: str
@@ -66,6 +67,7 @@ class Situation:
     nearer: int = 0
     plan: str | None = None
     facts: tuple[Fact, ...] | None = None
+    events: tuple[str, ...] = ()
 
 
 def clean(text: str) -> str:
@@ -221,7 +223,7 @@ class InformSession(Session):
         """Plays one command."""
         line = spoken(command)
         if is_meta(line):
-            self._last = replace(self._last, text=REFUSED, valid=False, nearer=0)
+            self._last = replace(self._last, text=REFUSED, valid=False, nearer=0, events=())
             return self._last
         text = self._frotz.step(line)[0]
         score = self._last.score
@@ -229,21 +231,21 @@ class InformSession(Session):
         if "score" in tags:
             score = int(_EVENT.sub("", tags["score"]).split()[0])
         text = _TAG.sub("", text)
-        events = [event for event in _EVENT.findall(text) if _SUCCEEDED in event]
+        events = [e.partition(_SUCCEEDED)[0] for e in _EVENT.findall(text) if _SUCCEEDED in e]
         text = _EVENT.sub("", text)
         before = self._policy
         for event in events:
-            name = event.partition(_SUCCEEDED)[0]
-            if "(" in name or ")" in name:
+            if "(" in event or ")" in event:
                 continue  # a rule within an action
-            action = self._inform.detect_action(name, self._progression.valid_actions)
+            action = self._inform.detect_action(event, self._progression.valid_actions)
             if action is not None:
                 self._progression.update(action)
                 self._policy = self._progression.winning_policy
         valid = bool(events) or line in (self._last.admissible or ())
         gained = len(before or ()) - len(self._policy or ())
         nearer = 0 if before is None or self._policy is None else (gained > 0) - (gained < 0)
-        self._last = self._situation(text, score=score, valid=valid, nearer=nearer)
+        situation = self._situation(text, score=score, valid=valid, nearer=nearer)
+        self._last = replace(situation, events=tuple(events))
         return self._last
 
     def _situation(self, text: str, *, score: int, valid: bool, nearer: int) -> Situation:
