@@ -36,7 +36,7 @@ def solve(env, **options):
 
 def test_expressions():
     assert parse("; c\n(A (b ?X) c);)", "f") == ["a", ["b", "?x"], "c"]
-    assert typed_names(["a", "b", "-", "t", "c"]) == {"a": "t", "b": "t", "c": "object"}
+    assert typed_names(["a", "b", "-", "t", "c"]) == {"a": "t", "b": "t", "c": ""}
 
 
 def test_display_names_number_downwards_and_name_basins():

@@ -109,8 +109,9 @@ class Engine:
         actions: dict[str, Action] = {
             "look": ("look", -1, -1),
             "inventory": ("inventory", -1, -1),
-            "help": ("help", -1, -1),
         }
+        if scene.texts.help is not None:
+            actions["help"] = ("help", -1, -1)
         if held >= 0:
             actions[f"examine {names[held]}"] = ("examine object", held, -1)
             if scene.knives >> held & 1:
@@ -261,6 +262,7 @@ class Engine:
             if held < 0:
                 return scene.texts.empty_handed
             return scene.texts.carrying.format(list="a " + scene.names[held])
+        assert scene.texts.help is not None
         return scene.texts.help
 
     # ---------------------------------------------------------------- texts
@@ -299,7 +301,12 @@ class Engine:
             if len(self._arrivals) >= _CACHE_SIZE:
                 self._arrivals.clear()
             name = self.scene.layout.names[r]
-            text = self.scene.texts.arrive.format(r=name, examine=self.contents_text(r))
+            places = self.scene.layout.place_names
+            text = self.scene.texts.arrive.format(
+                r=name,
+                place=places[self.state.location] if places else "",
+                examine=self.contents_text(r),
+            )
             self._arrivals[key] = text
         return text
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from turnwise_envs.errors import DataError, UsageError
-from turnwise_envs.household.games import Game, load_game, read_parts
+from turnwise_envs.household.games import Game, load_game, read_bytes, read_parts
 from turnwise_envs.splits import Task, TaskSet
 
 DATA_VARIABLE = "ALFWORLD_DATA"
@@ -91,7 +91,7 @@ class LoadedTasks(TaskSet):
         seen: set[str] = set()
         for file in find_games(path, split):
             try:
-                if path.is_dir() and read_parts(file).get("solvable") is False:
+                if path.is_dir() and read_parts(read_bytes(file)).get("solvable") is False:
                     continue
                 game = _load(file)
             except DataError as error:

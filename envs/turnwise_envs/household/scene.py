@@ -41,6 +41,7 @@ class Layout:
         locations: [R] location of each receptacle.
         openable: mask of receptacles that can be opened.
         start: location of the agent at the start; no receptacle need be there.
+        place_names: [L] display names of the locations, which an older grammar mentions.
     """
 
     names: tuple[str, ...]
@@ -48,6 +49,7 @@ class Layout:
     locations: tuple[int, ...]
     openable: int
     start: int
+    place_names: tuple[str, ...] = ()
 
     @cached_property
     def at(self) -> dict[int, tuple[int, ...]]:

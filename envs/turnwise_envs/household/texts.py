@@ -42,6 +42,7 @@ class Texts:
     """Every template of one version of the game.
 
     `object_conditions` answers examining an object: the first entry whose conditions all hold.
+    `arrive` may name the location, `{place}`; `help` is None where there is no such command.
     """
 
     intro: str = "-= Welcome to TextWorld, ALFRED! =-\n\n{look}\n\n{task}"
@@ -79,7 +80,7 @@ class Texts:
         (("sliceable", "issliced"), "This is a sliced {o}."),
         ((), "There's nothing special about {o}."),
     )
-    help: str = (
+    help: str | None = (
         "Available commands:\n"
         "  look:                             look around your current location\n"
         "  inventory:                        check your current inventory\n"
