@@ -87,11 +87,9 @@ def check_domain(text: str, where: str) -> Rules:
                 + _ELSEWHERE
             )
     further = sorted(actions.keys() - _RULES.keys())
-    further += [part[0] for part in domain if isinstance(part, list) and part[:1] == [":derived"]]
+    further += [":derived"] if ":derived" in parts else []
     if further:
-        raise DataError(
-            f"{where}: must be the ALFRED domain, it has besides {further}. {_ELSEWHERE}"
-        )
+        raise DataError(f"{where}: must be the ALFRED domain, it also has {further}. {_ELSEWHERE}")
     in_place = False
     for name, body in actions.items():
         found = rule_digests(body, f"{where}, action {name}")
@@ -114,12 +112,12 @@ def rule_digests(body: list[Expression], where: str) -> tuple[str, str]:
         DataError: If the body is not parameters, precondition and effect.
     """
     keys = [str(key) for key in body[::2]]
-    parts = dict(zip(keys, body[1::2], strict=len(body) % 2 == 0))
     try:
+        parts = dict(zip(keys, body[1::2], strict=True))
         parameters = sorted(typed_names(list(parts.pop(":parameters"))).items())
         precondition = _canonical(parts.pop(":precondition", []))
         effect = _canonical(parts.pop(":effect", []))
-    except (LookupError, RecursionError) as error:
+    except (LookupError, RecursionError, ValueError) as error:
         raise DataError(f"{where}: is damaged ({error!r}). Restore the file.") from None
     if parts:
         raise DataError(f"{where}: has a part that is not ALFRED's, {sorted(parts)}. {_ELSEWHERE}")
