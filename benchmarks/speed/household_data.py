@@ -1,7 +1,7 @@
 """How long it takes to open a folder of ALFWorld's size: 3,553 games, at first and indexed.
 
-    python benchmarks/speed/household_data.py GAME                # GAME: a game.tw-pddl of a kitchen
-    python benchmarks/speed/household_data.py --folder FOLDER     # a folder of games that is there
+    python benchmarks/speed/household_data.py GAME              # a game.tw-pddl of a kitchen
+    python benchmarks/speed/household_data.py --folder FOLDER   # a folder of games that is there
 
 With GAME, a temporary folder is filled with different games of that scene: other goals, and the
 objects on other surfaces, laid out as ALFWorld's `json_2.1.1/train`. Every opening is a process of
@@ -54,16 +54,17 @@ def variants(game: dict[str, str], count: int, seed: int = 0) -> "list[tuple[str
     """Returns (task type, game data) of `count` different games of one scene that can be solved."""
     text = game["pddl_problem"]
     start, end = text.index("(:init"), text.index("(:goal")
-    types = dict(re.findall(r"\(objectType (\S+) (\S+)Type\)", text))
-    kinds = dict(re.findall(r"\(receptacleType (\S+) (\S+)Type\)", text))
-    places = dict(re.findall(r"\(receptacleAtLocation (\S+) (\S+)\)", text))
-    fits = set(re.findall(r"\(canContain (\S+)Type (\S+)Type\)", text))
-    openable = set(re.findall(r"\(openable (\S+)\)", text))
+    facts = text[start:end]
+    types = dict(re.findall(r"\(objectType (\S+) (\S+)Type\)", facts))
+    kinds = dict(re.findall(r"\(receptacleType (\S+) (\S+)Type\)", facts))
+    places = dict(re.findall(r"\(receptacleAtLocation (\S+) (\S+)\)", facts))
+    fits = set(re.findall(r"\(canContain (\S+)Type (\S+)Type\)", facts))
+    openable = set(re.findall(r"\(openable (\S+)\)", facts))
     able = {
-        verb: set(re.findall(rf"\({flag} (\S+)\)", text))
+        verb: set(re.findall(rf"\({flag} (\S+)\)", facts))
         for verb, flag in (("clean", "cleanable"), ("heat", "heatable"), ("cool", "coolable"))
     }
-    movable = sorted(set(re.findall(r"\(pickupable (\S+)\)", text)) & types.keys())
+    movable = sorted(set(re.findall(r"\(pickupable (\S+)\)", facts)) & types.keys())
     surfaces = {
         o: sorted(r for r, kind in kinds.items() if (kind, types[o]) in fits and r not in openable)
         for o in movable
@@ -72,7 +73,7 @@ def variants(game: dict[str, str], count: int, seed: int = 0) -> "list[tuple[str
     made: list[tuple[str, dict]] = []
     seen: set[str] = set()
     while len(made) < count:
-        init, at = text[start:end], {}
+        init, at = facts, {}
         for o in rng.sample(movable, 6):
             if surfaces[o]:
                 at[o] = rng.choice(surfaces[o])
