@@ -14,7 +14,6 @@ Expression = str | list["Expression"]
 Fact = tuple[str, ...]
 
 _COMMENT = re.compile(r";[^\n]*")
-_TOKEN = re.compile(r"[()]|[^\s()]+")
 
 
 def words(text: str) -> frozenset[str]:
@@ -60,7 +59,8 @@ def parse(text: str, where: str) -> Expression:
     """
     stack: list[list[Expression]] = []
     current: list[Expression] = []
-    for token in _TOKEN.findall(_COMMENT.sub("", text).lower()):
+    code = _COMMENT.sub("", text).lower().replace("(", " ( ").replace(")", " ) ")
+    for token in code.split():
         if token == "(":
             stack.append(current)
             current = []

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnwise_envs.errors import DataError
-from turnwise_envs.household.games import game_id, read_bytes, read_game, read_parts
+from turnwise_envs.household.games import read_bytes, read_game, read_parts
 from turnwise_envs.household.goals import KINDS
 from turnwise_envs.household.grammar import version_of
 from turnwise_envs.household.index import Facts, Reader, describe, digest_of, list_files
@@ -192,10 +192,11 @@ def _describe_game(data: bytes) -> Facts:
     facts: Facts = {}
     try:
         parts = read_parts(data)
-        facts |= {"solvable": parts.get("solvable"), "id": game_id(parts)}
+        facts["solvable"] = parts.get("solvable")
         if facts["solvable"] is not False:
             game = read_game(parts)
-            facts |= {"kind": game.goal.kind, "version": version_of(game.scene.texts)}
+            version = version_of(game.scene.texts)
+            facts |= {"id": game.id, "kind": game.goal.kind, "version": version}
     except DataError as error:
         facts["problem"] = str(error)
     return facts
