@@ -148,7 +148,8 @@ def survey_file(path: Path) -> Survey:
         DataError: If it cannot be played.
     """
     folder = path.parent
-    found = Survey(folder.parent if path.name == GAME else folder)
+    root = folder.parent if path.name == GAME else folder
+    found = Survey(root.parent if folder.name.startswith("trial_") else root)
     try:
         data = read_bytes(path)
         facts = _describe_game(data)
