@@ -199,9 +199,9 @@ def test_loaded_tasks_of_some_types(tmp_path):
 
 def put_game(number: int) -> dict:
     """A game as ALFWorld's data was before December 2024."""
-    grammar = tiny_game.grammar(f"Task {number}.", put="put {o} in/on {r}", help=False)
+    grammar = tiny_game.grammar(f"Task {number}.", put="put {o} in/on {r}", with_help=False)
     grammar = grammar.replace("You arrive at {r.name}", "You arrive at {lend.name}")
-    return tiny_game.game("clean", grammar=grammar, pddl_domain=tiny_game.domain(help=False))
+    return tiny_game.game("clean", grammar=grammar, pddl_domain=tiny_game.domain(with_help=False))
 
 
 def test_the_data_version_says_grammar_and_content(tmp_path):

@@ -59,7 +59,7 @@ CONDITIONS = {
 }
 
 
-def grammar(task: str, *, put: str = "move {o} to {r}", help: bool = True) -> str:
+def grammar(task: str, *, put: str = "move {o} to {r}", with_help: bool = True) -> str:
     """A grammar with the default texts, in the form that the original's parser reads."""
     rules: dict[str, list[dict[str, str]]] = {"task": [{"rhs": task}]}
     listed = "[{o.indefinite + ' ' + o.name | inreceptacle(o:object, r:receptacle)}]"
@@ -87,7 +87,7 @@ def grammar(task: str, *, put: str = "move {o} to {r}", help: bool = True) -> st
     actions = "\n".join(
         f'action {name} {{\n  template :: "{command}";\n  feedback :: "#{name}.feedback#";\n}}'
         for name, command in {**COMMANDS, "putobject": put}.items()
-        if help or name != "help"
+        if with_help or name != "help"
     )
     return f'grammar :: """\n{blocks}\n""";\n{actions}\n'
 
@@ -159,10 +159,10 @@ ACTIONS = {
 """(parameters, precondition, effect) of every rule, in an order and form of our own."""
 
 
-def domain(*, mended: bool = False, help: bool = True, **changes: tuple[str, str, str]) -> str:
+def domain(*, mended: bool = False, with_help: bool = True, **changes: tuple[str, str, str]) -> str:
     """The ALFRED domain; `changes` replace rules."""
     actions = {**ACTIONS, **changes}
-    if not help:
+    if not with_help:
         del actions["help"]
     text = " ".join(
         f"(:action {name} :parameters ({given}) :precondition (and {asked}) :effect (and {done}))"
