@@ -1,15 +1,19 @@
 """What is wrong with a user's games is said: file, place, remedy."""
 
 import json
+import re
 
 import pytest
 import tiny_game
 from alfworld_folder import add, game
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tiny_game import ACTIONS, INIT, OBJECTS, TREAT
 
 from turnwise_envs import DataError
 from turnwise_envs.household.domain import check_domain
-from turnwise_envs.household.games import load_game
+from turnwise_envs.household.engine import Engine
+from turnwise_envs.household.games import load_game, parse_parts, read_game
 from turnwise_envs.household.grammar import COMMANDS
 from turnwise_envs.household.loader import LoadedTasks
 
@@ -171,6 +175,10 @@ def test_a_goal_for_a_type_that_nothing_is_of(tmp_path, wanted):
         ("openable(r:receptacle) & opened", "openable(r:receptacle) & closed", "must ask for"),
         ("isclean(o:object)", "isblue(o:object)", "examineObject.feedback asks for ['isblue']"),
         ('"You close the {r.name}."', '"You close #it#."', "'close' has a form that is not"),
+        ('"You close the {r.name}."', '"You close {r}}."', "'close' has a form that is not"),
+        ('"You close the {r.name}."', '"You close {o.name}."', "'close' has a form that is not"),
+        ('"You close the {r.name}."', '"You close {r!r}."', "'close' has a form that is not"),
+        ('"This is a hot {o.name}."', '"A {r.name}."', "'examineObject.feedback' has a form"),
         ('"CloseObject.feedback": [{"rhs"', '"CloseObject.feedback": [{"text"', "has no rule"),
         ('"CloseObject.feedback": [', '"CloseObject.feedback": ["x", ', "has no rule"),
     ],
@@ -192,6 +200,30 @@ def test_every_command_is_compared(tmp_path, name):
     assert command in text
     error = error_of(tmp_path, grammar=text.replace(command, command + "please "))
     assert f"grammar, action {name}: must be {COMMANDS[name]!r}" in error
+
+
+# ------------------------------------------------------------------ anything
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.randoms(use_true_random=False), st.sampled_from(["clean", "pick_two"]))
+def test_a_damaged_game_is_an_error_or_a_game(rng, kind):
+    data = tiny_game.game(kind)
+    part = rng.choice(["pddl_domain", "grammar", "pddl_problem"])
+    words = re.split(r'(\s+|[(){}\[\]",:])', data[part])
+    for _ in range(rng.choice([1, 2, 4])):
+        at = rng.randrange(len(words))
+        words[at : at + rng.randrange(2)] = rng.choice([[], [rng.choice(words)]])
+    data[part] = "".join(words)
+    try:
+        loaded = read_game(parse_parts(json.dumps(data).encode()))
+    except DataError:
+        return
+    engine = Engine(loaded.scene, loaded.goal)
+    engine.intro()
+    for _ in range(15):
+        engine.step(rng.choice(engine.commands().admissible))
+        engine.goal.holds(engine.scene, engine.state)
 
 
 # ------------------------------------------------------------------ files and folders

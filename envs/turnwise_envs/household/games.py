@@ -45,7 +45,19 @@ class Game:
     goal: Goal
 
 
-def read_parts(data: bytes) -> dict[str, Any]:
+def read_parts(path: Path) -> dict[str, Any]:
+    """Returns the JSON data of a game file.
+
+    Raises:
+        DataError: If it cannot be read, is no JSON object, or lacks a part.
+    """
+    try:
+        return parse_parts(read_bytes(path))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def parse_parts(data: bytes) -> dict[str, Any]:
     """Returns the JSON data of a game file's content.
 
     Raises:
@@ -82,9 +94,10 @@ def read_game(parts: dict[str, Any]) -> Game:
     if parts.get("solvable") is False:
         raise DataError("solvable: is false, the game is marked as unsolvable. Leave it out.")
     rules = _domain_once(parts["pddl_domain"])
-    texts, task = _texts_once(parts["grammar"], rules.has_help)
-    where = "pddl_problem"
+    where = "grammar"
     try:
+        texts, task = _texts_once(parts["grammar"], rules.has_help)
+        where = "pddl_problem"
         problem = parse_problem(parts["pddl_problem"], where)
         identity = game_id(parts)
         scene, names = compile_problem(problem, texts, task, identity, where)
@@ -121,7 +134,7 @@ def load_game(path: Path) -> Game:
         DataError: If it cannot be read or played; names path, place and remedy.
     """
     try:
-        return read_game(read_parts(read_bytes(path)))
+        return read_game(parse_parts(read_bytes(path)))
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import json
 import re
+from string import Formatter
 from typing import Any
 
 from turnwise_envs.errors import DataError
-from turnwise_envs.household.texts import OBJECT_CONDITIONS, Texts
+from turnwise_envs.household.texts import OBJECT_CONDITIONS, TEXTS, Texts
 
 _ACTION = re.compile(
     r'\baction\s+(\w+)\s*\{\s*template\s*::\s*"([^"]*)"\s*;\s*feedback\s*::\s*"([^"]*)"', re.DOTALL
@@ -117,13 +118,30 @@ def read_texts(grammar: str, where: str, *, has_help: bool = True) -> tuple[Text
     actions = _actions(grammar, where, has_help)
     fields["move_command"] = actions["putobject"][0]
     for name, text in fields.items():
-        if isinstance(text, str) and ("#" in text or re.search(r"\{[^}]*[.|]", text)):
-            raise DataError(
-                f"{where}: the rule of {name!r} has a form that is not ALFWorld's: {text!r}. "
-                + _REMEDY
-            )
+        if isinstance(text, str):
+            allowed = _fields_of(getattr(TEXTS, name)) or set()
+            _expect_fields(name, text, allowed | ({"place"} if name == "arrive" else set()), where)
+    for _, text in fields["object_conditions"]:
+        _expect_fields("examineObject.feedback", text, {"o", "list"}, where)
     fields["help"] = _help(rules, actions, where) if has_help else None
     return Texts(**fields), _rule(rules, "task", 0, where)["rhs"]
+
+
+def _fields_of(text: str) -> set[str] | None:
+    """Returns the names of a template's fields; None where it is no template."""
+    try:
+        parts = [part for part in Formatter().parse(text) if part[1] is not None]
+    except ValueError:
+        return None
+    return {str(name) + str(spec or "") + str(sign or "") for _, name, spec, sign in parts}
+
+
+def _expect_fields(name: str, text: str, allowed: set[str], where: str) -> None:
+    found = _fields_of(text)
+    if found is None or not found <= allowed or "#" in text:
+        raise DataError(
+            f"{where}: the rule of {name!r} has a form that is not ALFWorld's: {text!r}. {_REMEDY}"
+        )
 
 
 def _actions(grammar: str, where: str, has_help: bool) -> dict[str, tuple[str, str]]:
@@ -142,7 +160,7 @@ def _actions(grammar: str, where: str, has_help: bool) -> dict[str, tuple[str, s
             name == "help" or feedback.lower() == f"#{name}.feedback#"
         )
         if name == "putobject":
-            fits = fits and set(re.findall(r"\{(\w+)\}", command)) == {"o", "r"}
+            fits = fits and _fields_of(command) == {"o", "r"}
         if not fits:
             wanted = COMMANDS.get(name, "a command of {o} and {r}")
             raise DataError(
@@ -163,7 +181,7 @@ def _rules(grammar: str, where: str) -> dict[str, list[dict[str, str]]]:
         lines = [line for line in block.split("\n") if not line.lstrip().startswith("#")]
         try:
             rules.update(json.loads("\n".join(lines)))
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise DataError(
                 f"{where}: a block of rules is not JSON ({error}). Restore the file."
             ) from None
@@ -204,6 +222,7 @@ def _object_conditions(
 ) -> tuple[tuple[tuple[str, ...], str], ...]:
     found = []
     for i, rule in enumerate(rules.get("examineObject.feedback", ())):
+        template = _template(rules, "examineObject.feedback", i, where)
         condition = rule.get("condition", "")
         predicates = tuple(re.findall(r"(\w+)\(o:object\)", condition))
         unknown = set(predicates) - OBJECT_CONDITIONS
@@ -211,7 +230,7 @@ def _object_conditions(
             raise DataError(
                 f"{where}: examineObject.feedback asks for {sorted(unknown)}. {_REMEDY}"
             )
-        found.append((predicates, _template(rules, "examineObject.feedback", i, where)))
+        found.append((predicates, template))
     if not found or found[-1][0]:
         raise DataError(
             f"{where}: examineObject.feedback must end with an unconditional rule. {_REMEDY}"

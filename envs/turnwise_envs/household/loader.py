@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from turnwise_envs.errors import DataError, UnknownTaskError, UsageError
-from turnwise_envs.household.games import Game, read_game, read_parts
+from turnwise_envs.household.games import Game, parse_parts, read_game
 from turnwise_envs.household.goals import KINDS
 from turnwise_envs.household.index import read_unchanged
 from turnwise_envs.household.survey import GAME, LABEL, TASK_TYPES, Survey, survey, survey_file
@@ -197,4 +197,4 @@ def _counted(counter: Counter[str]) -> str:
 
 @lru_cache(maxsize=64)
 def _load(path: str, digest: str) -> Game:
-    return read_game(read_parts(read_unchanged(Path(path), digest)))
+    return read_game(parse_parts(read_unchanged(Path(path), digest)))

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnwise_envs.errors import DataError
-from turnwise_envs.household.games import read_bytes, read_game, read_parts
+from turnwise_envs.household.games import parse_parts, read_bytes, read_game
 from turnwise_envs.household.goals import KINDS
 from turnwise_envs.household.grammar import version_of
 from turnwise_envs.household.index import Facts, Reader, describe, digest_of, list_files
@@ -154,7 +154,7 @@ def survey_file(path: Path) -> Survey:
         data = read_bytes(path)
         facts = _describe_game(data)
         if facts.get("solvable") is False:
-            read_game(read_parts(data))  # which says so
+            read_game(parse_parts(data))  # which says so
         if "problem" in facts:
             raise DataError(facts["problem"])
     except DataError as error:
@@ -192,7 +192,7 @@ def _reader(name: str) -> Reader:
 def _describe_game(data: bytes) -> Facts:
     facts: Facts = {}
     try:
-        parts = read_parts(data)
+        parts = parse_parts(data)
         facts["solvable"] = parts.get("solvable")
         if facts["solvable"] is not False:
             game = read_game(parts)
