@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,27 +119,46 @@ def survey(path: Path, split: str, *, every_byte: bool = False) -> Survey:
         DataError: If the folder has splits, but not this one.
     """
     found = Survey(split_root(path, split))
-    files = list_files(found.root, lambda name: name == LABEL or name.endswith(".tw-pddl"))
-    rows = describe(found.root, files, _reader, every_byte=every_byte)
-    labels = {name: row.facts for name, row in rows.items() if name.endswith(LABEL)}
+    files = {file.name: file for file in list_files(found.root, _is_wanted)}
+    labelled = any(name.endswith(LABEL) for name in files)
+    kept = [file for name, file in files.items() if _keep(found, name, files.keys(), labelled)]
+    rows = describe(found.root, kept, _reader, every_byte=every_byte)
     for name, row in rows.items():
-        folder = name.rpartition("/")[0] + "/" if "/" in name else ""
-        if name in labels:
-            if folder + GAME not in rows:
-                found.left_out[f"{LABEL} without a game"] += 1
-        elif "movable" in name or "Sliced" in name:
-            found.left_out['"movable" or "Sliced" in the path'] += 1
-        elif not labels:
+        folder = _folder(name)
+        if name == folder + LABEL:
+            continue
+        if not labelled:
             found.add(name, row.digest, row.facts)
-        elif name == folder + GAME:
-            label = labels.get(folder + LABEL, {"problem": _NO_LABEL})
-            if "problem" in label:
-                found.bad[str(found.root / folder / LABEL)] = label["problem"]
-            elif label["task_type"] not in TASK_TYPES:
-                found.left_out["of other task types"] += 1
-            else:
-                found.add(name, row.digest, row.facts, TASK_TYPES[label["task_type"]])
+            continue
+        label = rows[folder + LABEL].facts if folder + LABEL in rows else {"problem": _NO_LABEL}
+        if "problem" in label:
+            found.bad[str(found.root / folder / LABEL)] = label["problem"]
+        elif label["task_type"] not in TASK_TYPES:
+            found.left_out["of other task types"] += 1
+        else:
+            found.add(name, row.digest, row.facts, TASK_TYPES[label["task_type"]])
     return found
+
+
+def _is_wanted(name: str) -> bool:
+    return name == LABEL or name.endswith(".tw-pddl")
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0] + "/" if "/" in name else ""
+
+
+def _keep(found: Survey, name: str, names: Collection[str], labelled: bool) -> bool:
+    """Returns whether a file is to be read; counts what is left out by its path alone."""
+    folder = _folder(name)
+    is_label = name == folder + LABEL
+    if is_label and folder + GAME not in names:
+        found.left_out[f"{LABEL} without a game"] += 1
+        return False
+    if "movable" in name or "Sliced" in name:
+        found.left_out['"movable" or "Sliced" in the path'] += not is_label
+        return False
+    return is_label or not labelled or name == folder + GAME
 
 
 def survey_file(path: Path) -> Survey:
