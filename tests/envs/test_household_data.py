@@ -86,6 +86,15 @@ def test_splits(tmp_path):
     assert len(turnwise_envs.tasks(ID, "valid_seen", data_dir=str(inner / "valid_unseen"))) == 4
 
 
+def test_every_game_states_its_own_task(tmp_path):
+    names = fill(tmp_path)
+    env = gym.make(ID, data_dir=str(tmp_path))
+    for name in (*names, names[0]):
+        kind, number = name.rpartition("_")[0].rpartition("T2019_")[2], name[-1]
+        obs, _ = env.reset(options={"task_id": name})
+        assert obs.endswith(f"Your task is to: {kind} {number}.")
+
+
 # ------------------------------------------------------------------ identifiers
 
 

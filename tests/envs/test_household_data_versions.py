@@ -18,7 +18,7 @@ import turnwise_envs
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("TURNWISE_TEST_DATA", ROOT.parent / "shared" / "data"))
 KITCHEN = DATA / "alfworld" / "real_kitchen" / "game.tw-pddl"
-STEPS = 40
+STEPS = 30
 
 pytestmark = pytest.mark.skipif(
     not KITCHEN.exists(), reason=f"the real kitchen is not at {KITCHEN}: set TURNWISE_TEST_DATA"
@@ -69,6 +69,7 @@ def test_a_version_says_what_it_is(path):
         assert reply.startswith(r"\nAvailable commands:\n  look:")
 
 
+@pytest.mark.slow
 def test_a_version_is_played_as_the_original_plays_it(path):
     textworld_gym = pytest.importorskip("textworld.gym", reason="needs the parity extra")
     original = pytest.importorskip(

@@ -7,6 +7,7 @@ file's path in front.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +28,8 @@ _OBJECT_FLAGS = words(
     "pickupable cleanable heatable coolable sliceable toggleable isreceptacleobject isclean ishot "
     "iscool istoggled ison issliced"
 )
+# The sentence that states the task, where nothing in it is escaped or refers to a rule.
+_TASK = re.compile(r'"task"\s*:\s*\[\s*\{\s*"rhs"\s*:\s*"([^"\\#]*)"\s*\}\s*\]')
 _PARTS = ("pddl_domain", "grammar", "pddl_problem")
 
 
@@ -96,7 +99,7 @@ def read_game(parts: dict[str, Any]) -> Game:
     rules = _domain_once(parts["pddl_domain"])
     where = "grammar"
     try:
-        texts, task = _texts_once(parts["grammar"], rules.has_help)
+        texts, task = _texts_of(parts["grammar"], rules.has_help)
         where = "pddl_problem"
         problem = parse_problem(parts["pddl_problem"], where)
         identity = game_id(parts)
@@ -156,7 +159,16 @@ def _domain_once(domain: str) -> Rules:
     return check_domain(domain, "pddl_domain")
 
 
-@lru_cache(maxsize=64)
+def _texts_of(grammar: str, has_help: bool) -> tuple[Texts, str]:
+    """Returns what `read_texts` does; grammars differ in the task only, so the rest is kept."""
+    found = _TASK.search(grammar)
+    if found is None:
+        return _texts_once(grammar, has_help)
+    texts, _ = _texts_once(grammar[: found.start(1)] + grammar[found.end(1) :], has_help)
+    return texts, found[1]
+
+
+@lru_cache(maxsize=8)
 def _texts_once(grammar: str, has_help: bool) -> tuple[Texts, str]:
     return read_texts(grammar, "grammar", has_help=has_help)
 
