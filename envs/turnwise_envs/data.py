@@ -14,7 +14,7 @@ from pathlib import Path
 
 from turnwise_envs.errors import DataError
 
-CHECKERS: tuple[str, ...] = ()
+CHECKERS: tuple[str, ...] = ("turnwise_envs.household.data:check",)
 """Checkers as "module:function", asked in this order."""
 
 
