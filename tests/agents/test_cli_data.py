@@ -109,9 +109,8 @@ def test_usage(capsys):
     assert main(["data"]) == 2
     assert "check" in capsys.readouterr().out
     assert main(["data", "fetch"]) == 2
-    assert (
-        "turnwise data must be followed by check or export, got 'fetch'" in capsys.readouterr().err
-    )
+    error = capsys.readouterr().err
+    assert "turnwise data must be followed by check or export, got 'fetch'" in error
     assert "turnwise_envs.household.data:check" in CHECKERS
 
 
