@@ -24,6 +24,7 @@ from typing import Any
 
 from turnwise_envs.cache import cache_folder, write_whole
 from turnwise_envs.errors import DataError, EnvironmentFault
+from turnwise_envs.splits import content_id
 from turnwise_envs.textworld.recipes import Recipe
 
 BUILD_SECONDS = 600.0
@@ -46,7 +47,7 @@ class CachedGame:
 
     Attributes:
         path: its `.z8` file; the `.json` beside it says what it is about.
-        content: hash of the `.json`, which decides every text and rule of the game.
+        content: hash of what the `.json` says, which decides every text and rule of the game.
     """
 
     path: Path
@@ -62,10 +63,18 @@ def _read(folder: Path) -> CachedGame | None:
     path = folder / "game.z8"
     try:
         digests = json.loads((folder / "digests.json").read_text(encoding="utf-8"))
+        content = digests.pop("content")
         found = {name: file_digest(folder / name) for name in ("game.z8", "game.json")}
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):
         return None
-    return CachedGame(path, found["game.json"]) if found == digests else None
+    return CachedGame(path, content) if found == digests else None
+
+
+def content_of(description: Path) -> str:
+    """Returns the hash of what a game's `.json` says, wherever TextWorld is installed."""
+    game = json.loads(description.read_text(encoding="utf-8"))
+    del game["KB"]["text_grammars_path"]
+    return content_id(game)
 
 
 def game_of(recipe: Recipe) -> CachedGame:
@@ -235,6 +244,7 @@ def store(folder: Path, make: Any) -> None:
         digests = {name: file_digest(work / name) for name in ("game.z8", "game.json")}
         for left_over in set(os.listdir(work)) - set(digests):
             (work / left_over).unlink()
+        digests["content"] = content_of(work / "game.json")
         write_whole(work / "digests.json", json.dumps(digests))
         if folder.exists() and _read(folder) is None:
             os.rename(folder, Path(scratch) / "damaged")
