@@ -1,0 +1,162 @@
+"""How a sandbox is separated from the host: the command that starts it and the plan it is sent."""
+
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from turnwise_envs.sandbox.inside import kernel
+from turnwise_envs.sandbox.limits import Limits
+
+ISOLATIONS = ("bubblewrap", "namespaces", "none")
+
+INSIDE = Path(__file__).parent / "inside"
+_PACKAGE = Path(__file__).parents[1]
+_PROGRAMS = "/run/turnwise"
+_WORK, _TEMPORARY, _SHARED = "/work", "/tmp", "/dev/shm"
+_SHARED_MB = 16
+_ETC_OF_HOST = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
+_AGENT_ID = 1000
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start one sandbox."""
+
+    argv: list[str]
+    """Command line, but for the last argument: the descriptors."""
+    frames: list[dict[str, Any]]
+    """What to send, in order."""
+    work: str
+    """The work folder as commands see it."""
+    temporary: str
+    """The temporary folder as commands see it, their home too."""
+
+
+def plan(isolation: str, limits: Limits) -> Launch:
+    """Returns how to start a sandbox of this isolation.
+
+    Raises:
+        OSError: If this system lacks what the isolation needs.
+    """
+    if not sys.platform.startswith("linux"):
+        raise OSError(f"sandboxes need Linux, this is {sys.platform}")
+    if isolation == "none":
+        base = tempfile.mkdtemp(prefix="turnwise-sandbox-")
+        work, temporary = f"{base}/work", f"{base}/tmp"
+        os.mkdir(work)
+        os.mkdir(temporary)
+        serve = {"contained": False, "work": work, "base": base, "folders": []}
+        return Launch([*_python(), str(INSIDE), "serve"], [serve], work, temporary)
+    if not kernel.machine_is_supported():
+        raise OSError(f"no table of system calls for the processor {os.uname().machine}")
+    folders = [(path, _options(path, limits)) for path in (_WORK, _TEMPORARY, _SHARED)]
+    serve = {
+        "contained": True,
+        "work": _WORK,
+        "base": "",
+        "folders": folders,
+        "agent_id": _AGENT_ID,
+    }
+    root = _root()
+    boot = [*_python(), str(INSIDE), "boot"]
+    if isolation == "namespaces":
+        view = {"binds": root.binds, "links": root.links, "hidden": root.hidden}
+        return Launch(boot, [{"exec": [], "folders": folders, **view}, serve], _WORK, _TEMPORARY)
+    wrapped = [*_bubblewrap(root, limits), *_python(), _PROGRAMS, "serve"]
+    if os.getuid() == 0:
+        return Launch(boot, [{"exec": wrapped}, serve], _WORK, _TEMPORARY)
+    user = ["--unshare-user", "--uid", str(_AGENT_ID), "--gid", str(_AGENT_ID)]
+    return Launch([wrapped[0], *user, *wrapped[1:]], [serve], _WORK, _TEMPORARY)
+
+
+def search_path() -> str:
+    """Returns the PATH of commands: this interpreter's scripts first."""
+    folders = [os.path.dirname(sys.executable), *os.defpath.split(":"), "/usr/local/bin"]
+    return ":".join(dict.fromkeys(folder for folder in folders if folder))
+
+
+def _python() -> list[str]:
+    # Without site-packages: the interpreter alone, started in tens of milliseconds.
+    return [os.path.realpath(sys.executable), "-E", "-s", "-S"]
+
+
+def _options(path: str, limits: Limits) -> str:
+    size_mb = _SHARED_MB if path == _SHARED else limits.disk_mb
+    # One inode for every 4 KiB: empty files use kernel memory, too.
+    return f"size={size_mb}m,nr_inodes={256 * size_mb},mode=1777"
+
+
+@dataclass(frozen=True)
+class _Root:
+    binds: list[tuple[str, str]]
+    links: list[tuple[str, str]]
+    hidden: list[str]
+
+
+@cache
+def _root() -> _Root:
+    """Returns what of the host is visible inside, read-only."""
+    binds: list[tuple[str, str]] = []
+    links: list[tuple[str, str]] = []
+
+    def covered(path: str) -> bool:
+        return any(path == target or path.startswith(target + "/") for _, target in binds)
+
+    def show(path: str) -> None:
+        if os.path.exists(path) and not covered(path):
+            binds.append((os.path.realpath(path), path))
+
+    show("/usr")
+    for path in ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"):
+        if os.path.islink(path):
+            links.append((path, os.readlink(path)))
+        else:
+            show(path)
+    for name in _ETC_OF_HOST:
+        show(f"/etc/{name}")
+    for file in sorted((INSIDE / "etc").iterdir()):
+        binds.append((str(file), f"/etc/{file.name}"))
+    show(os.path.dirname(os.path.dirname(os.path.realpath(sys.executable))))
+    for path in (sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix):
+        show(os.path.realpath(path))
+        if not covered(path):
+            links.append((path, os.path.realpath(path)))
+    link = sys.executable
+    while os.path.islink(link):
+        target = os.readlink(link)
+        if not covered(link) and (link, target) not in links:
+            links.append((link, target))
+        link = os.path.normpath(os.path.join(os.path.dirname(link), target))
+    # Generated tasks lie beside their solutions: code inside must not read either.
+    hidden = [str(_PACKAGE)] if covered(str(_PACKAGE)) else []
+    binds.append((str(INSIDE), _PROGRAMS))
+    return _Root(binds, links, hidden)
+
+
+def _bubblewrap(root: _Root, limits: Limits) -> list[str]:
+    program = shutil.which("bwrap")
+    if program is None:
+        raise OSError("bubblewrap (bwrap) is not installed")
+    arguments = [program, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
+    arguments += ["--unshare-cgroup-try", "--hostname", "sandbox", "--as-pid-1"]
+    arguments += ["--cap-add", "ALL"]
+    above = {str(folder) for _, path in root.binds for folder in Path(path).parents}
+    for folder in sorted(above - {"/"}):
+        # Left to itself bubblewrap may make them as closed as the source's parent is.
+        arguments += ["--perms", "0755", "--dir", folder]
+    for source, target in root.binds:
+        arguments += ["--ro-bind", source, target]
+    for path in root.hidden:
+        arguments += ["--tmpfs", path, "--remount-ro", path]
+    for link, target in root.links:
+        arguments += ["--symlink", target, link]
+    arguments += ["--dev", "/dev", "--proc", "/proc"]
+    for path, size_mb in ((_WORK, limits.disk_mb), (_TEMPORARY, limits.disk_mb)):
+        arguments += ["--perms", "1777", "--size", str(size_mb << 20), "--tmpfs", path]
+    arguments += ["--perms", "1777", "--size", str(_SHARED_MB << 20), "--tmpfs", _SHARED]
+    return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/", "--"]
