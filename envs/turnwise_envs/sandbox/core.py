@@ -46,7 +46,7 @@ class Sandbox:
         self._lock = threading.Lock()
         try:
             launch = isolations.plan(isolation, limits)
-            process, self._control = _spawn(launch.argv)
+            process, self._control = isolations.spawn(launch)
         except OSError as error:
             raise SandboxFault(f"A sandbox could not be started: {error}.") from error
         self.work, self.temporary = launch.work, launch.temporary
@@ -60,6 +60,7 @@ class Sandbox:
             kind, payload, fds = wire.FAILED, str(error).encode(), []
         if kind != wire.READY or len(fds) != 1:
             said = self._finalizer()
+            self._control.close()
             reason = f"{payload.decode(errors='replace')}; {said}".strip("; ")
             raise SandboxFault(f"A sandbox could not be started: {reason}.")
         self._folder = WorkFolder(fds[0])
@@ -310,31 +311,6 @@ def feed(descriptor: int, data: memoryview) -> memoryview:
         return data
     except BrokenPipeError:
         return data[:0]
-
-
-def _spawn(argv: Sequence[str]) -> tuple["subprocess.Popen[bytes]", socket.socket]:
-    near, far = socket.socketpair()
-    # Readable when this process dies, whichever of its threads made the sandbox and however long
-    # that lives; a parent-death signal would be bound to the thread.
-    trainer = os.pidfd_open(os.getpid())
-    try:
-        with far:
-            process = subprocess.Popen(
-                [*argv, f"{far.fileno()},{trainer}"],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=(far.fileno(), trainer),
-                env={"LANG": "C.UTF-8"},
-                cwd="/",
-                start_new_session=True,
-            )
-    except OSError:
-        near.close()
-        raise
-    finally:
-        os.close(trainer)
-    return process, near
 
 
 def _end(process: "subprocess.Popen[bytes]", control: socket.socket, owner: int) -> str:

@@ -8,10 +8,14 @@ leads anywhere else. The descriptor stays valid across mount namespaces.
 import errno
 import os
 import stat
-from contextlib import contextmanager
+import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from turnwise_envs.sandbox.limits import SandboxFileError
+
+_DEEPEST = 64
+"""Folders below each other that `WorkFolder.names` follows; a descriptor is open for each."""
 
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -36,17 +40,19 @@ class WorkFolder:
     """A work folder behind a descriptor.
 
     Args:
-        descriptor: of the folder, opened with O_PATH; this object closes it.
+        descriptor: of the folder, opened with O_PATH; closed with this object, which without that
+            would keep the folder's memory.
     """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._closer = weakref.finalize(self, os.close, descriptor)
         found = os.fstat(descriptor)
         self._owner = (found.st_uid, found.st_gid)
 
     def close(self) -> None:
-        """Closes the descriptor."""
-        os.close(self._descriptor)
+        """Closes the descriptor; harmless when called again."""
+        self._closer()
 
     def write(self, path: str, data: bytes | str) -> None:
         """Creates or replaces a regular file, and the folders above it."""
@@ -83,17 +89,27 @@ class WorkFolder:
         """Returns the paths of all regular files, sorted; links are not followed."""
         found: list[str] = []
         with _errors("."):
-            for top, _, names, folder in os.fwalk(
-                ".", dir_fd=self._descriptor, follow_symlinks=False
-            ):
-                for name in names:
-                    try:
-                        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-                    except FileNotFoundError:
-                        continue
-                    if stat.S_ISREG(mode):
-                        found.append(os.path.normpath(os.path.join(top, name)))
+            self._collect(self._descriptor, ".", "", _DEEPEST, found)
         return sorted(found)
+
+    def _collect(self, parent: int, name: str, above: str, depth: int, found: list[str]) -> None:
+        if depth == 0:
+            reason = f"The work folder must have at most {_DEEPEST} folders below each other"
+            raise SandboxFileError(errno.ENAMETOOLONG, reason, above)
+        try:
+            here = os.open(name, _FOLDER, dir_fd=parent)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return  # gone, exchanged, or closed by the code inside
+        try:
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    path = above + entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        self._collect(here, entry.name, f"{path}/", depth - 1, found)
+                    elif entry.is_file(follow_symlinks=False):
+                        found.append(path)
+        finally:
+            os.close(here)
 
     @contextmanager
     def _parent(self, path: str, create: bool = False) -> Iterator[tuple[int, str]]:

@@ -1,15 +1,19 @@
 """How a sandbox is separated from the host: the command that starts it and the plan it is sent."""
 
+import json
 import os
 import shutil
+import socket
+import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from turnwise_envs.sandbox.inside import kernel
+from turnwise_envs.sandbox.inside import kernel, wire
 from turnwise_envs.sandbox.limits import Limits
 
 ISOLATIONS = ("bubblewrap", "namespaces", "none")
@@ -19,8 +23,8 @@ _PACKAGE = Path(__file__).parents[1]
 _PROGRAMS = "/run/turnwise"
 _WORK, _TEMPORARY, _SHARED = "/work", "/tmp", "/dev/shm"
 _SHARED_MB = 16
+_PATIENCE_S = 20.0
 _ETC_OF_HOST = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
-_AGENT_ID = 1000
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Launch:
     """The work folder as commands see it."""
     temporary: str
     """The temporary folder as commands see it, their home too."""
+    maps_users: bool = False
+    """Whether `argv` is of bubblewrap run by root, which waits for its map of users."""
 
 
 def plan(isolation: str, limits: Limits) -> Launch:
@@ -46,32 +52,83 @@ def plan(isolation: str, limits: Limits) -> Launch:
     if not sys.platform.startswith("linux"):
         raise OSError(f"sandboxes need Linux, this is {sys.platform}")
     if isolation == "none":
-        base = tempfile.mkdtemp(prefix="turnwise-sandbox-")
+        base = f"{tempfile.gettempdir()}/turnwise-sandbox-{os.urandom(8).hex()}"
         work, temporary = f"{base}/work", f"{base}/tmp"
-        os.mkdir(work)
-        os.mkdir(temporary)
-        serve = {"contained": False, "work": work, "base": base, "folders": []}
-        return Launch([*_python(), str(INSIDE), "serve"], [serve], work, temporary)
+        serve = {"contained": False, "work": work, "folders": [base, work, temporary]}
+        return Launch([*_program(INSIDE), "serve"], [serve], work, temporary)
     if not kernel.machine_is_supported():
         raise OSError(f"no table of system calls for the processor {os.uname().machine}")
     folders = [(path, _options(path, limits)) for path in (_WORK, _TEMPORARY, _SHARED)]
     serve = {
         "contained": True,
         "work": _WORK,
-        "base": "",
         "folders": folders,
-        "agent_id": _AGENT_ID,
     }
     root = _root()
-    boot = [*_python(), str(INSIDE), "boot"]
     if isolation == "namespaces":
         view = {"binds": root.binds, "links": root.links, "hidden": root.hidden}
-        return Launch(boot, [{"exec": [], "folders": folders, **view}, serve], _WORK, _TEMPORARY)
-    wrapped = [*_bubblewrap(root, limits), *_python(), _PROGRAMS, "serve"]
-    if os.getuid() == 0:
-        return Launch(boot, [{"exec": wrapped}, serve], _WORK, _TEMPORARY)
-    user = ["--unshare-user", "--uid", str(_AGENT_ID), "--gid", str(_AGENT_ID)]
-    return Launch([wrapped[0], *user, *wrapped[1:]], [serve], _WORK, _TEMPORARY)
+        frames = [{"folders": folders, **view}, serve]
+        return Launch([*_program(INSIDE), "boot"], frames, _WORK, _TEMPORARY)
+    wrapped = [*_bubblewrap(root, limits), *_program(Path(_PROGRAMS)), "serve"]
+    return Launch(wrapped, [serve], _WORK, _TEMPORARY, maps_users=os.getuid() == 0)
+
+
+def spawn(launch: Launch) -> tuple["subprocess.Popen[bytes]", socket.socket]:
+    """Starts a sandbox's first process; returns it, or its parent, and the connection to it.
+
+    Raises:
+        OSError: If it cannot be started.
+    """
+    near, far = socket.socketpair()
+    bubblewrap, its_end = socket.socketpair()
+    # Readable when this process dies, whichever of its threads made the sandbox and however long
+    # that lives; a parent-death signal would be bound to the thread.
+    trainer = os.pidfd_open(os.getpid())
+    program, *arguments = launch.argv
+    passed = [far.fileno(), trainer]
+    gate = os.dup(its_end.fileno())
+    if launch.maps_users:
+        passed += [its_end.fileno(), gate]
+        arguments[:0] = ["--info-fd", f"{its_end.fileno()}", "--userns-block-fd", f"{gate}"]
+    try:
+        with far, its_end:
+            process = subprocess.Popen(
+                [program, *arguments, f"{far.fileno()},{trainer}"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=passed,
+                env={"LANG": "C.UTF-8"},
+                cwd="/",
+                start_new_session=True,
+            )
+    except OSError:
+        near.close()
+        bubblewrap.close()
+        raise
+    finally:
+        os.close(trainer)
+        os.close(gate)
+    with bubblewrap:
+        if launch.maps_users:
+            _map_users(bubblewrap)
+    return process, near
+
+
+def _map_users(bubblewrap: socket.socket) -> None:
+    """Writes the map of users of the namespace that bubblewrap has made and waits with.
+
+    Where that fails bubblewrap ends, the connection closes, and the sandbox is never ready.
+    """
+    bubblewrap.settimeout(_PATIENCE_S)
+    said = b""
+    with suppress(OSError, ValueError):
+        while b"}" not in said:
+            said += bubblewrap.recv(4096) or b"}"
+        pid = json.loads(said)["child-pid"]
+        for name in ("uid_map", "gid_map"):
+            Path(f"/proc/{pid}/{name}").write_text(wire.USER_MAP_OF_ROOT)
+        bubblewrap.sendall(b"g")
 
 
 def search_path() -> str:
@@ -80,9 +137,9 @@ def search_path() -> str:
     return ":".join(dict.fromkeys(folder for folder in folders if folder))
 
 
-def _python() -> list[str]:
+def _program(folder: Path) -> list[str]:
     # Without site-packages: the interpreter alone, started in tens of milliseconds.
-    return [os.path.realpath(sys.executable), "-E", "-s", "-S"]
+    return [os.path.realpath(sys.executable), "-E", "-s", "-S", str(folder / "__main__.py")]
 
 
 def _options(path: str, limits: Limits) -> str:
@@ -142,9 +199,18 @@ def _bubblewrap(root: _Root, limits: Limits) -> list[str]:
     program = shutil.which("bwrap")
     if program is None:
         raise OSError("bubblewrap (bwrap) is not installed")
-    arguments = [program, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
+    arguments = [
+        program,
+        "--unshare-user",
+        "--unshare-pid",
+        "--unshare-net",
+        "--unshare-ipc",
+        "--unshare-uts",
+    ]
     arguments += ["--unshare-cgroup-try", "--hostname", "sandbox", "--as-pid-1"]
     arguments += ["--cap-add", "ALL"]
+    if os.getuid():
+        arguments += ["--uid", str(wire.AGENT_ID), "--gid", str(wire.AGENT_ID)]
     above = {str(folder) for _, path in root.binds for folder in Path(path).parents}
     for folder in sorted(above - {"/"}):
         # Left to itself bubblewrap may make them as closed as the source's parent is.

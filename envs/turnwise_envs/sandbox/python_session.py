@@ -74,10 +74,11 @@ class PythonSession:
         with self._lock:
             if self._closed:
                 raise SandboxFault("The session is closed. Open a new one.")
-            restarted, self._lost = self._lost, False
-            if self._pipes is None:
-                self._start()
             try:
+                self._notice_end()
+                restarted, self._lost = self._lost, False
+                if self._pipes is None:
+                    self._start()
                 return self._call(source, limit_s, restarted)
             except SandboxFault:
                 self._forget()
@@ -118,6 +119,15 @@ class PythonSession:
             pipes.close()
             raise
         self._pipes = pipes
+
+    def _notice_end(self) -> None:
+        """Finds out whether what an earlier call left running ended the session since."""
+        if self._pipes is not None and self._sandbox is not None:
+            poller = select.poll()
+            poller.register(self._sandbox.control_fd, select.POLLIN)
+            if poller.poll(0):
+                self._sandbox.ended()
+                self._forget()
 
     def _forget(self) -> None:
         if self._pipes is not None:

@@ -1,4 +1,4 @@
-"""Entry of the processes that build and serve a sandbox: `python inside boot|serve ARGUMENTS`."""
+"""Starts what builds or serves a sandbox: `python inside/__main__.py boot|serve DESCRIPTORS`."""
 
 import sys
 

@@ -1,7 +1,6 @@
 """Enters new namespaces, builds a small read-only root, and becomes the sandbox's first process.
 
-With bubblewrap the second half is its work: then this only enters a user namespace in which the
-commands have another user than root (as root, bubblewrap alone would map them to root).
+What bubblewrap does where it is installed.
 """
 
 import _socket
@@ -14,12 +13,6 @@ import kernel
 import serve
 import wire
 
-AGENT_ID = 1000
-"""The user and group that commands have inside."""
-
-_NOBODY = 65534
-"""The user and group they are outside where the trainer is root."""
-
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 
@@ -31,8 +24,6 @@ def main(argument: str) -> None:
         plan = marshal.loads(wire.receive(control)[1])
         os.umask(0o022)
         enter_user_namespace()
-        if plan["exec"]:
-            os.execv(plan["exec"][0], [*plan["exec"], argument])
         kernel.unshare(kernel.ALL_NAMESPACES & ~kernel.NEWUSER)
         child = os.fork()
         if child:
@@ -64,7 +55,7 @@ def enter_user_namespace() -> None:
         try:
             os.read(wait_end, 1)
             for name in ("uid_map", "gid_map"):
-                _write(f"/proc/{target}/{name}", f"0 0 1\n{AGENT_ID} {_NOBODY} 1\n")
+                _write(f"/proc/{target}/{name}", wire.USER_MAP_OF_ROOT)
         except OSError:
             os._exit(1)
         os._exit(0)
@@ -75,8 +66,8 @@ def enter_user_namespace() -> None:
     if uid == 0 and os.waitpid(helper, 0)[1] == 0:
         return
     _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", f"{AGENT_ID} {uid} 1\n")
-    _write("/proc/self/gid_map", f"{AGENT_ID} {gid} 1\n")
+    _write("/proc/self/uid_map", f"{wire.AGENT_ID} {uid} 1\n")
+    _write("/proc/self/gid_map", f"{wire.AGENT_ID} {gid} 1\n")
 
 
 def build_root(plan: dict) -> None:

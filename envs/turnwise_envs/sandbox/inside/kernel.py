@@ -37,7 +37,7 @@ def unshare(flags: int) -> None:
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    """Calls mount(2)."""
+    """Mounts, or changes a mount; see mount(2)."""
     arguments = [part.encode() or None for part in (source, target, kind)]
     result = _libc.mount(*arguments, ctypes.c_ulong(flags), data.encode() or None)
     _check(result, f"mount {target}")
@@ -93,6 +93,10 @@ _DENIED = (
     *((321, 280), (298, 241), (323, 282), (304, 265)),  # bpf, perf, userfaultfd, open_by_handle_at
     *((425, 425), (426, 426), (427, 427)),  # io_uring_*
 )
+# About another process these would let the code starve or maim process 1, where both have one user:
+# prlimit64, sched_setparam, sched_setscheduler, sched_setattr, setpriority; and which argument
+# must be 0, "myself".
+_OWN_ONLY = (((302, 261), 0), ((142, 118), 0), ((144, 119), 0), ((314, 274), 0), ((141, 140), 1))
 _CLONE, _CLONE3, _SOCKET = (56, 220), (435, 435), (41, 198)
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32_BIT = 0x40000000
@@ -111,9 +115,10 @@ def machine_is_supported() -> bool:
 def system_call_filter() -> bytes:
     """Returns the seccomp program that `apply_filter` installs.
 
-    An allow-by-default filter: the calls of `_DENIED` fail with EPERM, `clone` with a namespace
-    flag too, `clone3` with ENOSYS (C libraries fall back to `clone`, whose flags can be seen), and
-    sockets exist in four families only (vsock, for one, is not held by a network namespace).
+    An allow-by-default filter: the calls of `_DENIED` fail with EPERM, those of `_OWN_ONLY` too
+    where they are about another process, and `clone` with a namespace flag; `clone3` fails with
+    ENOSYS (C libraries fall back to `clone`, whose flags can be seen), and sockets exist in four
+    families only (vsock, for one, is not held by a network namespace).
     """
     machine = os.uname().machine
     column = list(_AUDIT_ARCH).index(machine)
@@ -130,6 +135,10 @@ def system_call_filter() -> bytes:
         program += line(_JGE, _X32_BIT, 0, 1) + line(_RET, _ERRNO | _ENOSYS)
     for numbers in _DENIED:
         program += refuse(numbers[column], _EPERM)
+    for numbers, argument in _OWN_ONLY:
+        program += line(_JEQ, numbers[column], 0, 4)
+        program += line(_LD, _AT_ARGUMENT_0 + 8 * argument)
+        program += line(_JEQ, 0, 1, 0) + line(_RET, _ERRNO | _EPERM) + line(_LD, _AT_NUMBER)
     program += refuse(_CLONE3[column], _ENOSYS)
     program += line(_JEQ, _CLONE[column], 0, 4) + line(_LD, _AT_ARGUMENT_0)
     program += line(_JSET, ALL_NAMESPACES, 0, 1) + line(_RET, _ERRNO | _EPERM) + line(_RET, _ALLOW)

@@ -11,7 +11,6 @@ import math
 import os
 import resource
 import select
-from typing import Any
 
 import kernel
 import wire
@@ -46,19 +45,19 @@ def main(argument: str) -> None:
     finally:
         if not server.contained:
             server.end_tree()
-            _remove(plan["base"])
+            _remove(plan["folders"][0])
         os._exit(0)
 
 
 class Server:
     """What the first process knows of the command that is running, if one is."""
 
-    def __init__(self, control: Any, trainer: int, plan: dict) -> None:
+    def __init__(self, control: _socket.socket, trainer: int, plan: dict) -> None:
         self.control, self.trainer = control, trainer
         self.contained: bool = plan["contained"]
         self.work: str = plan["work"]
         # Descendants are all but this process where the PID namespace is its own.
-        self.drop_to = plan["agent_id"] if self.contained and os.getuid() == 0 else None
+        self.drop_to = wire.AGENT_ID if self.contained and os.getuid() == 0 else None
         self.filter = kernel.system_call_filter() if self.contained else b""
         self.child = 0
         self.limits: dict = {}
@@ -71,6 +70,8 @@ class Server:
         kernel.hide_from_tracing()
         kernel.adopt_orphans()
         if not self.contained:
+            for folder in plan["folders"]:
+                os.mkdir(folder, 0o700)
             return
         kernel.die_with_parent()
         if self.drop_to is not None:
@@ -101,7 +102,7 @@ class Server:
             if self.child and not self._reap():
                 self._watch()
 
-    def _answer(self, poller: Any) -> bool:
+    def _answer(self, poller: select.poll) -> bool:
         kind, payload, fds = wire.receive(self.control)
         if kind == wire.EXIT:
             return False
@@ -259,7 +260,7 @@ class Server:
             return [pid for pid in pids if pid != 1]
         parents = {pid: int(fields[1]) for pid in pids if (fields := _stat(pid))}
         found = {os.getpid()}
-        grown = True
+        grown = found
         while grown:
             grown = {pid for pid, parent in parents.items() if parent in found} - found
             found |= grown

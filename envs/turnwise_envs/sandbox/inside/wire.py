@@ -4,12 +4,18 @@ Requests carry `marshal` data (the receiver trusts the sender: it is the trainer
 fixed struct or plain text, so that the trainer never decodes structured data from a sandbox.
 """
 
+import _socket
 import struct
-from typing import Any
 
 HEADER = struct.Struct("!Ic")
 STATUS = struct.Struct("!idqq16s")
 """Return code, CPU seconds, peak memory in bytes, processes at the peak, reason of the kill."""
+
+AGENT_ID = 1000
+"""The user and group that commands have inside."""
+USER_MAP_OF_ROOT = f"0 0 1\n{AGENT_ID} 65534 1\n"
+"""Where the trainer is root: the first process stays root, to build the mounts; commands are nobody
+outside, so that RLIMIT_NPROC binds and root's files stay closed to them."""
 
 RUN, KILL, MARK, EXIT = b"r", b"k", b"m", b"x"
 READY, FAILED, ENDED = b"R", b"F", b"E"
@@ -23,7 +29,9 @@ class Closed(Exception):
     """The other side is gone, or sent what is no frame."""
 
 
-def send(sock: Any, kind: bytes, payload: bytes = b"", fds: tuple[int, ...] = ()) -> None:
+def send(
+    sock: _socket.socket, kind: bytes, payload: bytes = b"", fds: tuple[int, ...] = ()
+) -> None:
     """Sends one frame; the descriptors travel with its header."""
     rights = [(_SOL_SOCKET, _SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))] if fds else []
     sock.sendmsg([HEADER.pack(len(payload), kind)], rights)
@@ -31,7 +39,7 @@ def send(sock: Any, kind: bytes, payload: bytes = b"", fds: tuple[int, ...] = ()
         sock.sendall(payload)
 
 
-def receive(sock: Any) -> tuple[bytes, bytes, list[int]]:
+def receive(sock: _socket.socket) -> tuple[bytes, bytes, list[int]]:
     """Receives one frame: kind, payload, descriptors (the caller closes them)."""
     space = _MAX_FDS * 4 + 24
     header, rights, _, _ = sock.recvmsg(HEADER.size, space, _MSG_CMSG_CLOEXEC)
@@ -48,7 +56,7 @@ def receive(sock: Any) -> tuple[bytes, bytes, list[int]]:
     return kind, _exactly(sock, length), fds
 
 
-def _exactly(sock: Any, count: int) -> bytes:
+def _exactly(sock: _socket.socket, count: int) -> bytes:
     parts = []
     while count:
         part = sock.recv(min(count, 1 << 16))
