@@ -37,7 +37,7 @@ def unshare(flags: int) -> None:
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    """Mounts, or changes a mount; see mount(2)."""
+    """Adds a mount or changes one."""
     arguments = [part.encode() or None for part in (source, target, kind)]
     result = _libc.mount(*arguments, ctypes.c_ulong(flags), data.encode() or None)
     _check(result, f"mount {target}")
