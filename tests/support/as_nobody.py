@@ -1,7 +1,8 @@
 """Runs a command as nobody: `python as_nobody.py COMMAND...`, by root.
 
 In a mount namespace of its own, where folders closed to nobody above the interpreter and this
-repository (a home of root's, say) are replaced by ones that show those two alone.
+repository (a home of root's, say) are replaced by ones that show those two alone; with a temporary
+folder of its own.
 """
 
 import os
@@ -32,6 +33,8 @@ def main(command: list[str]) -> None:
             path.mkdir(parents=True)
             kernel.mount(f"/proc/self/fd/{descriptor}", str(path), "", kernel.MS_BIND)
             os.close(descriptor)
+    kernel.mount("tmpfs", "/mnt", "tmpfs", 0, "mode=1777")
+    os.environ["TMPDIR"] = os.environ["HOME"] = "/mnt"
     os.chdir(Path(__file__).parents[2])
     os.setgroups([])
     os.setresgid(_NOBODY, _NOBODY, _NOBODY)

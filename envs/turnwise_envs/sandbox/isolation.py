@@ -24,6 +24,8 @@ _PROGRAMS = "/run/turnwise"
 _WORK, _TEMPORARY, _SHARED = "/work", "/tmp", "/dev/shm"
 _SHARED_MB = 16
 _PATIENCE_S = 20.0
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_STREAMS = ("stdin", "stdout", "stderr")
 _ETC_OF_HOST = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
 
 
@@ -67,7 +69,7 @@ def plan(isolation: str, limits: Limits) -> Launch:
     root = _root()
     if isolation == "namespaces":
         view = {"binds": root.binds, "links": root.links, "hidden": root.hidden}
-        frames = [{"folders": folders, **view}, serve]
+        frames = [{"folders": folders, "devices": _DEVICES, **view}, serve]
         return Launch([*_program(INSIDE), "boot"], frames, _WORK, _TEMPORARY)
     wrapped = [*_bubblewrap(root, limits), *_program(Path(_PROGRAMS)), "serve"]
     return Launch(wrapped, [serve], _WORK, _TEMPORARY, maps_users=os.getuid() == 0)
@@ -159,7 +161,8 @@ class _Root:
 def _root() -> _Root:
     """Returns what of the host is visible inside, read-only."""
     binds: list[tuple[str, str]] = []
-    links: list[tuple[str, str]] = []
+    links = [("/dev/fd", "/proc/self/fd")]
+    links += [(f"/dev/{name}", f"/proc/self/fd/{i}") for i, name in enumerate(_STREAMS)]
 
     def covered(path: str) -> bool:
         return any(path == target or path.startswith(target + "/") for _, target in binds)
@@ -219,9 +222,12 @@ def _bubblewrap(root: _Root, limits: Limits) -> list[str]:
         arguments += ["--ro-bind", source, target]
     for path in root.hidden:
         arguments += ["--tmpfs", path, "--remount-ro", path]
+    # Its own "--dev" has pseudo-terminals, and a second user namespace for them.
+    arguments += ["--perms", "0755", "--size", "65536", "--tmpfs", "/dev", "--proc", "/proc"]
+    for name in _DEVICES:
+        arguments += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
     for link, target in root.links:
         arguments += ["--symlink", target, link]
-    arguments += ["--dev", "/dev", "--proc", "/proc"]
     for path, size_mb in ((_WORK, limits.disk_mb), (_TEMPORARY, limits.disk_mb)):
         arguments += ["--perms", "1777", "--size", str(size_mb << 20), "--tmpfs", path]
     arguments += ["--perms", "1777", "--size", str(_SHARED_MB << 20), "--tmpfs", _SHARED]

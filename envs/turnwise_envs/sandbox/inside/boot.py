@@ -13,8 +13,6 @@ import kernel
 import serve
 import wire
 
-_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-
 
 def main(argument: str) -> None:
     """Runs as the launcher; `argument` is "control,trainer", two descriptors."""
@@ -84,10 +82,10 @@ def build_root(plan: dict) -> None:
         _bind("/old" + source, "/new" + target)
     for target in plan["hidden"]:
         kernel.mount("tmpfs", "/new" + target, "tmpfs", secure, "size=4k,mode=755")
+    _mount_devices(plan["devices"], secure)
     for link, target in plan["links"]:
         os.makedirs(os.path.dirname("/new" + link), exist_ok=True)
         os.symlink(target, "/new" + link)
-    _mount_devices(secure)
     os.mkdir("/new/proc")
     try:
         kernel.mount("proc", "/new/proc", "proc", secure | kernel.MS_NOEXEC)
@@ -137,16 +135,13 @@ def _remount_read_only(point: str) -> None:
     kernel.mount("none", point, "", flags | kernel.MS_BIND | kernel.MS_REMOUNT)
 
 
-def _mount_devices(secure: int) -> None:
+def _mount_devices(names: tuple[str, ...], secure: int) -> None:
     os.mkdir("/new/dev")
     kernel.mount("tmpfs", "/new/dev", "tmpfs", secure & ~kernel.MS_NODEV, "size=64k,mode=755")
-    for name in _DEVICES:
+    for name in names:
         target = f"/new/dev/{name}"
         os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
         kernel.mount(f"/old/dev/{name}", target, "", kernel.MS_BIND)
-    for i, name in enumerate(("stdin", "stdout", "stderr")):
-        os.symlink(f"/proc/self/fd/{i}", f"/new/dev/{name}")
-    os.symlink("/proc/self/fd", "/new/dev/fd")
 
 
 def _raise_loopback() -> None:

@@ -77,12 +77,9 @@ class Server:
         if self.drop_to is not None:
             os.chown(self.work, self.drop_to, self.drop_to)
         for target, options in plan["folders"]:
-            try:
-                flags = kernel.MS_REMOUNT | kernel.MS_NOSUID | kernel.MS_NODEV
-                kernel.mount("tmpfs", target, "tmpfs", flags, options)
-            except OSError:
-                # Bubblewrap has sized it already; what it has no option for is the inode count.
-                continue
+            # Bubblewrap has sized it already; what it has no option for is the inode count.
+            flags = kernel.MS_REMOUNT | kernel.MS_NOSUID | kernel.MS_NODEV
+            kernel.mount("tmpfs", target, "tmpfs", flags, options)
 
     def serve(self) -> None:
         """Answers requests until the trainer is gone."""
