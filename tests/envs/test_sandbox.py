@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandboxes import CONTAINED, traces, why_not
 
@@ -70,7 +70,7 @@ def test_a_command_that_cannot_start_ends_with_127(sandbox: Sandbox) -> None:
 def test_input_folder_and_variables(sandbox: Sandbox) -> None:
     data = bytes(range(256)) * 4096  # more than a pipe holds
     done = sandbox.run(["sh", "-c", "sha256sum | cut -c1-8; wc -c < /dev/null"], stdin=data)
-    assert done.stdout == "ceee97db\n0\n"
+    assert done.stdout == "fbbab289\n0\n"
     assert sandbox.run(["sh", "-c", "exit 0"], stdin=data).returncode == 0  # nobody reads it
     sandbox.write("a/b/file", "")
     assert sandbox.run(["ls"], cwd="a/b").stdout == "file\n"
@@ -136,6 +136,7 @@ def test_long_output_is_cut_in_the_middle(sandbox: Sandbox) -> None:
     assert "characters left out" in done.stdout
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.text(max_size=40), max_size=40), st.integers(60, 200))
 def test_kept_text_is_the_beginning_and_the_end(parts: list[str], chars: int) -> None:
     kept = Kept(chars)
@@ -242,12 +243,14 @@ def test_a_timed_out_session_starts_anew_and_says_so(isolation: str) -> None:
 
 
 def test_each_call_has_its_own_processor_time(isolation: str) -> None:
-    with PythonSession(isolation, Limits(cpu_s=1.2, wall_s=30)) as session:
-        spin = "import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
+    with PythonSession(isolation, Limits(cpu_s=0.4, wall_s=30)) as session:
+        spin = (
+            "import time\nend = time.process_time() + 0.15\nwhile time.process_time() < end: pass"
+        )
         assert [session.run(spin).error for _ in range(4)] == [None] * 4
         result = session.run("while True: pass")
         assert result.timed_out
-        assert "1.2 s of CPU time" in (result.error or "")
+        assert "0.4 s of CPU time" in (result.error or "")
 
 
 def test_a_session_that_ends_between_calls_is_replaced(isolation: str) -> None:
@@ -356,7 +359,7 @@ def test_nothing_is_left_behind(isolation: str, rounds: int) -> None:
         sandbox.run(["sh", "-c", "setsid sleep 60 & echo b > /tmp/b"])
         if i % 3 == 0:
             sandbox.run(["sleep", "60"], limits=Limits(wall_s=0.05))
-        if i % 4 == 1:
+        if i % 4 == 1 and isolation != "none":
             sandbox._finalizer.peek()[2][0].kill()  # type: ignore[index]  # the launcher
         if i % 4:
             sandbox.close()

@@ -165,6 +165,8 @@ class Sandbox:
             UsageError: As for `run`.
             SandboxFault: As for `run`.
         """
+        if isinstance(argv, str) or not argv:
+            raise UsageError(f"argv must be a non-empty list of texts, got {argv!r}.")
         argv = [*argv]
         variables = {
             "PATH": isolations.search_path(),
@@ -178,8 +180,6 @@ class Sandbox:
                 raise UsageError(
                     f"Arguments and variables must be text without zero bytes, got {text!r:.80}."
                 )
-        if isinstance(argv, str) or not argv:
-            raise UsageError(f"argv must be a non-empty list of texts, got {argv!r}.")
         request = {
             "argv": argv,
             "cwd": os.path.join(self.work, cwd),

@@ -26,6 +26,8 @@ def main() -> None:
     os.dup2(2, 1)
     os.close(empty)
     sys.path.insert(0, os.getcwd())
+    # What was printed before a kill is shown; and both streams keep their order.
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
     namespace: dict = {"__name__": "__main__", "__builtins__": __builtins__}
     count = 0
     while header := _read(requests, REQUEST.size):
