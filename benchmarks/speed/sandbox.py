@@ -25,6 +25,12 @@ def timed(call: Callable[[], object], spent: list[float]) -> object:
     return result
 
 
+def write_all(sandbox: Sandbox) -> None:
+    """Writes 200 files of 100 lines."""
+    for path, text in FILES.items():
+        sandbox.write(path, text)
+
+
 def first_answer(isolation: str) -> PythonSession:
     """Returns a session that has answered."""
     session = PythonSession(isolation)

@@ -12,6 +12,11 @@ class Limits:
     `memory_mb` bounds the data of each process (RLIMIT_DATA: an allocation fails) and, watched
     every 40 ms, the resident memory of all of them together (the tree is killed). `disk_mb` and the
     sandbox's other folders are fixed when it is opened; the rest may change from run to run.
+
+    Not bounded: what the kernel keeps for open sockets and pipes (up to 1,024 descriptors a
+    process). With `isolation="none"` there is no disk limit, and the number of processes is only
+    watched. Before Linux 5.14 a trainer that is root has one count of processes for all its
+    sandboxes together.
     """
 
     wall_s: float = 10.0

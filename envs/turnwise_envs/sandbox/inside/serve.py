@@ -141,7 +141,7 @@ class Server:
                 kernel.give_up_privileges()
                 kernel.apply_filter(self.filter)
             os.chdir(request["cwd"])
-            os.execvpe(request["argv"][0], request["argv"], request["env"])
+            _execute(request["argv"], request["env"])
         except (OSError, ValueError) as error:
             os.write(2, f"cannot run {request['argv'][0]}: {error}\n".encode(errors="replace"))
         finally:
@@ -262,6 +262,19 @@ class Server:
             grown = {pid for pid, parent in parents.items() if parent in found} - found
             found |= grown
         return [pid for pid in found - {os.getpid()} if _stat(pid)[:1] not in ([], ["Z"])]
+
+
+def _execute(argv: list[str], env: dict[str, str]) -> None:
+    """Looks the program up and becomes it; `os.execvpe` would import a module first, every time."""
+    failure: OSError = FileNotFoundError(2, "No such program")
+    for folder in [""] if "/" in argv[0] else [f"{part}/" for part in env["PATH"].split(":")]:
+        try:
+            os.execve(folder + argv[0], argv, env)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError as error:
+            failure = error
+    raise failure
 
 
 def _stat(pid: int) -> list[str]:
