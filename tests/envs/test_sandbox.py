@@ -83,6 +83,26 @@ def test_input_folder_and_variables(sandbox: Sandbox) -> None:
     ]
 
 
+def test_the_temporary_folder_is_emptied_after_a_command(sandbox: Sandbox) -> None:
+    filled = sandbox.run(["sh", "-c", "mkdir $HOME/a && echo x > $TMPDIR/a/b && ls -A $HOME"])
+    assert filled.stdout == "a\n"
+    assert sandbox.run(["sh", "-c", "ls -A $HOME"]).stdout == ""
+    assert sandbox.run(["sh", "-c", "echo x > $HOME/again"]).returncode == 0
+
+
+def test_commands_of_two_sandboxes_are_joined(isolation: str) -> None:
+    with (
+        open_sandbox(isolation) as one,
+        open_sandbox(isolation) as two,
+        ThreadPoolExecutor() as pool,
+    ):
+        (one_in, two_out), (two_in, one_out) = os.pipe(), os.pipe()
+        script = "read x; echo $((x + 1)); read y; echo $y >&2"
+        first = pool.submit(one.run, ["sh", "-c", f"echo 1; {script}"], connect=(one_in, one_out))
+        second = pool.submit(two.run, ["sh", "-c", script], connect=(two_in, two_out))
+        assert (first.result().stderr, second.result().stderr) == ("\n", "3\n")
+
+
 def test_the_interpreter_inside_is_the_trainers(sandbox: Sandbox) -> None:
     program = "import sys, gymnasium; print(sys.prefix, *sys.version_info[:3])"
     done = sandbox.run(["python", "-c", program])

@@ -30,7 +30,8 @@ class Sandbox:
     """A work folder and the processes that see it; made by `open_sandbox`.
 
     Commands run one after another (calls from several threads wait for each other), each with all
-    its processes ended before `run` returns; the work folder persists between them until `close`.
+    its processes ended before `run` returns; the work folder persists between them until `close`,
+    the temporary folder is emptied after each.
     Every method blocks; from asyncio use `asyncio.to_thread(sandbox.run, ...)`. When the process
     that opened the sandbox ends, even by SIGKILL, everything in it ends too.
 
@@ -73,6 +74,7 @@ class Sandbox:
         cwd: str = "",
         env: Mapping[str, str] | None = None,
         limits: Limits | None = None,
+        connect: tuple[int, int] | None = None,
     ) -> Completed:
         """Runs a command to its end and ends whatever it left running.
 
@@ -82,6 +84,8 @@ class Sandbox:
             cwd: folder to run in, relative to the work folder (or absolute, inside).
             env: variables beside PATH, HOME, TMPDIR and LANG; nothing comes from the host.
             limits: instead of the sandbox's own; `disk_mb` stays as it was opened.
+            connect: descriptors that become its standard input and output, to join it to another
+                sandbox's command; closed here.
 
         Returns:
             How it ended and what it printed. A command that cannot be started ends with 127.
@@ -92,7 +96,7 @@ class Sandbox:
         """
         limits = limits or self.limits
         with self._lock:
-            pipes = Pipes()
+            pipes = Pipes(connect)
             try:
                 self.start(argv, pipes, limits, cwd=cwd, env=env)
                 return self._follow(pipes, stdin, limits)
@@ -272,12 +276,20 @@ class Sandbox:
 
 
 class Pipes:
-    """Three pipes to a command; the near ends do not block."""
+    """Three pipes to a command; the near ends do not block.
 
-    def __init__(self) -> None:
+    Args:
+        connect: other descriptors for the command's ends of the first two; this object closes them.
+    """
+
+    def __init__(self, connect: tuple[int, int] | None = None) -> None:
         far_in, self.stdin = os.pipe()
         self.stdout, far_out = os.pipe()
         self.stderr, far_err = os.pipe()
+        if connect is not None:
+            os.close(far_in)
+            os.close(far_out)
+            far_in, far_out = connect
         self.far_ends: tuple[int, ...] = (far_in, far_out, far_err)
         self._near = {self.stdin, self.stdout, self.stderr}
         for descriptor in self._near:

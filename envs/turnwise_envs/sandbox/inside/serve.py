@@ -56,6 +56,7 @@ class Server:
         self.control, self.trainer = control, trainer
         self.contained: bool = plan["contained"]
         self.work: str = plan["work"]
+        self.folders: list = plan["folders"]
         # Descendants are all but this process where the PID namespace is its own.
         self.drop_to = wire.AGENT_ID if self.contained and os.getuid() == 0 else None
         self.filter = kernel.system_call_filter() if self.contained else b""
@@ -176,6 +177,7 @@ class Server:
             return False
         self.child = 0
         self.end_tree()
+        self._empty_temporary()
         reason = self.reason or _LIMITED.get(-code, "")
         cpu_s = self.cpu_s - self.cpu_offset
         sample = (code, cpu_s, self.peak_memory, self.peak_processes, reason.encode())
@@ -207,6 +209,18 @@ class Server:
             self._collect(os.WNOHANG)
             self._kill_tree()
         self._collect(os.WNOHANG)
+
+    def _empty_temporary(self) -> None:
+        if not self.contained:
+            temporary = self.folders[-1]
+            _remove(temporary)
+            os.mkdir(temporary, 0o700)
+            return
+        for target, options in self.folders:
+            if target != self.work:
+                kernel.unmount(target)
+                flags = kernel.MS_NOSUID | kernel.MS_NODEV
+                kernel.mount("tmpfs", target, "tmpfs", flags, options)
 
     def _stop(self, reason: str) -> None:
         self.reason = self.reason or reason
