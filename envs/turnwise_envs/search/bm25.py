@@ -1,0 +1,198 @@
+"""BM25 by eagerly computed scores: the index of the bm25s package, searched without sorting it.
+
+The index holds, per word, the documents that have it and their finished scores (Lù 2024, "BM25S",
+arXiv:2407.03618; Lucene's variant, k1 = 1.5, b = 0.75):
+
+    score(d, q) = sum over t in q of idf(t) * tf(t, d) / (tf(t, d) + k1 (1 - b + b |d| / avg))
+    idf(t) = ln(1 + (N - df(t) + 0.5) / (df(t) + 0.5))
+
+Arrays and files are those of `bm25s.BM25.save`: an index built there opens here, and the other way
+round. Building is one sort over all words instead of a loop over documents, and a search looks only
+at documents that share a word with the query; importing bm25s itself (and through it numba, where
+installed) would take longer than both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from turnwise_envs.errors import DataError
+
+K1, B = 1.5, 0.75
+STOPWORDS = frozenset(
+    "a an and are as at be but by for if in into is it no not of on or such that the their then "
+    "there these they this to was will with".split()
+)
+"""The English stop words of Lucene and of bm25s."""
+
+_WORD = re.compile(r"\b\w\w+\b")
+_ARRAYS = ("data", "indices", "indptr")
+_ARRAY_FILE = "{}.csc.index.npy"
+_VOCABULARY_FILE = "vocab.index.json"
+_PARAMETERS_FILE = "params.index.json"
+
+
+def tokenize(text: str) -> list[str]:
+    """Returns the words that are indexed: lower case, two letters or more, no stop words."""
+    return [word for word in _WORD.findall(text.lower()) if word not in STOPWORDS]
+
+
+class BM25Index:
+    """An inverted index with scores.
+
+    Args:
+        data: [postings] float32 scores, in the order of words.
+        indices: [postings] int32 documents, ascending within a word.
+        indptr: [words + 1] int64; where each word's postings start.
+        vocabulary: word -> its number.
+        num_docs: number of documents.
+    """
+
+    def __init__(
+        self,
+        data: np.ndarray,
+        indices: np.ndarray,
+        indptr: np.ndarray,
+        vocabulary: dict[str, int],
+        num_docs: int,
+    ) -> None:
+        self.data, self.indices, self.indptr = data, indices, indptr
+        self.vocabulary = vocabulary
+        self.num_docs = num_docs
+
+    @classmethod
+    def build(cls, texts: Iterable[str]) -> BM25Index:
+        """Returns the index of these documents, numbered in their order.
+
+        Raises:
+            DataError: If there are none.
+        """
+        vocabulary: defaultdict[str, int] = defaultdict()
+        vocabulary.default_factory = vocabulary.__len__
+        words: list[np.ndarray] = []
+        for text in texts:
+            tokens = tokenize(text)
+            words.append(
+                np.fromiter((vocabulary[w] for w in tokens), dtype=np.int32, count=len(tokens))
+            )
+        if not words:
+            raise DataError("The corpus must hold at least one passage, got none.")
+        lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
+        arrays = _score(np.concatenate(words), lengths, len(vocabulary))
+        return cls(*arrays, dict(vocabulary), len(lengths))
+
+    def save(self, folder: Path) -> None:
+        """Writes the index into an existing folder, as `bm25s.BM25.save` does."""
+        for name in _ARRAYS:
+            np.save(folder / _ARRAY_FILE.format(name), getattr(self, name))
+        (folder / _VOCABULARY_FILE).write_text(
+            json.dumps(self.vocabulary, ensure_ascii=False), encoding="utf-8"
+        )
+        parameters = {
+            "k1": K1,
+            "b": B,
+            "delta": 0.5,
+            "method": "lucene",
+            "idf_method": "lucene",
+            "dtype": "float32",
+            "int_dtype": "int32",
+            "num_docs": self.num_docs,
+            "version": "0.2.14",
+            "backend": "numpy",
+        }
+        (folder / _PARAMETERS_FILE).write_text(json.dumps(parameters, indent=4), encoding="utf-8")
+
+    @classmethod
+    def open(cls, folder: Path) -> BM25Index:
+        """Opens a saved index; its arrays are memory-mapped.
+
+        Raises:
+            DataError: If the folder holds none, or one whose scores need more than these arrays.
+        """
+        try:
+            parameters = json.loads((folder / _PARAMETERS_FILE).read_text(encoding="utf-8"))
+            vocabulary = json.loads((folder / _VOCABULARY_FILE).read_text(encoding="utf-8"))
+            arrays = [np.load(folder / _ARRAY_FILE.format(n), mmap_mode="r") for n in _ARRAYS]
+            method, num_docs = parameters["method"], int(parameters["num_docs"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{folder} must hold an index saved by bm25s or turnwise, got {error!r}. "
+                "Delete the folder; it is built anew."
+            ) from error
+        if method in ("bm25l", "bm25+"):
+            raise DataError(f'The index in {folder} must be of method "lucene", got {method!r}.')
+        return cls(*arrays, vocabulary, num_docs)
+
+    def search(self, query: str, k: int) -> tuple[list[int], list[float]]:
+        """Returns the best documents for a query and their scores, the best first.
+
+        Documents of equal score come in the order of their numbers; documents that share no word
+        with the query are not among them. A word counts as often as the query has it.
+
+        Args:
+            query: any text.
+            k: number of documents at most.
+        """
+        wanted = sorted(self.vocabulary[w] for w in tokenize(query) if w in self.vocabulary)
+        spans = [slice(*self.indptr[word : word + 2].tolist()) for word in wanted]
+        if not spans or k < 1:
+            return [], []
+        scores = np.zeros(self.num_docs, dtype=np.float32)  # pages come when they are touched
+        for span in spans:
+            scores[self.indices[span]] += self.data[span]
+        return _best(scores, [self.indices[span] for span in spans], k)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays (the vocabulary is not among them)."""
+        return self.data.nbytes + self.indices.nbytes + self.indptr.nbytes
+
+
+def _best(
+    scores: np.ndarray, postings: Sequence[np.ndarray], k: int
+) -> tuple[list[int], list[float]]:
+    """Returns the k best among the documents in `postings`, which are all that have a score."""
+    touched = postings[0] if len(postings) == 1 else np.concatenate(postings)
+    found = scores[touched]
+    if k < len(touched):
+        # A document in several postings takes several places, so the k-th best of them is a bound.
+        room = min(len(touched), k * len(postings))
+        bound = np.partition(found, len(touched) - room)[len(touched) - room]
+        touched = touched[found >= bound]
+    documents = np.unique(touched)
+    values = scores[documents]
+    order = np.lexsort((documents, -values))[:k]
+    return documents[order].tolist(), values[order].tolist()
+
+
+def _score(
+    words: np.ndarray, lengths: np.ndarray, num_words: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns (data, indices, indptr) of a corpus.
+
+    Args:
+        words: [tokens] int32; the word at each place of the corpus.
+        lengths: [documents] int64; tokens of each document.
+        num_words: size of the vocabulary.
+    """
+    num_docs = len(lengths)
+    places = words.astype(np.int64) * num_docs + np.repeat(np.arange(num_docs), lengths)
+    places.sort()
+    new = np.ones(len(places), dtype=bool)
+    new[1:] = places[1:] != places[:-1]
+    starts = np.flatnonzero(new)
+    frequency = np.diff(starts, append=len(places)).astype(np.float32)
+    word, document = np.divmod(places[starts], num_docs)
+    document_frequency = np.bincount(word, minlength=num_words)
+    idf = np.log1p((num_docs - document_frequency + 0.5) / (document_frequency + 0.5))
+    mean = max(float(lengths.mean()), 1e-9)
+    norm = (K1 * (1 - B + B * lengths / mean)).astype(np.float32)
+    data = idf.astype(np.float32)[word] * (frequency / (frequency + norm[document]))
+    indptr = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(document_frequency)])
+    return data.astype(np.float32), document.astype(np.int32), indptr
