@@ -1,4 +1,4 @@
-"""Articles: the facts of one thing in varied wording, cut into passages, and where each fact went."""
+"""Articles: the facts of one thing in varied wording, and which sentence states which fact."""
 
 from __future__ import annotations
 

@@ -26,8 +26,11 @@ from turnwise_envs.errors import DataError
 
 K1, B = 1.5, 0.75
 STOPWORDS = frozenset(
-    "a an and are as at be but by for if in into is it no not of on or such that the their then "
-    "there these they this to was will with".split()
+    {
+        *("a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is"),
+        *("it", "no", "not", "of", "on", "or", "such", "that", "the", "their", "then", "there"),
+        *("these", "they", "this", "to", "was", "will", "with"),
+    }
 )
 """The English stop words of Lucene and of bm25s."""
 
@@ -84,8 +87,8 @@ class BM25Index:
         if not words:
             raise DataError("The corpus must hold at least one passage, got none.")
         lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
-        arrays = _score(np.concatenate(words), lengths, len(vocabulary))
-        return cls(*arrays, dict(vocabulary), len(lengths))
+        data, indices, indptr = _score(np.concatenate(words), lengths, len(vocabulary))
+        return cls(data, indices, indptr, dict(vocabulary), len(lengths))
 
     def save(self, folder: Path) -> None:
         """Writes the index into an existing folder, as `bm25s.BM25.save` does."""
@@ -118,7 +121,9 @@ class BM25Index:
         try:
             parameters = json.loads((folder / _PARAMETERS_FILE).read_text(encoding="utf-8"))
             vocabulary = json.loads((folder / _VOCABULARY_FILE).read_text(encoding="utf-8"))
-            arrays = [np.load(folder / _ARRAY_FILE.format(n), mmap_mode="r") for n in _ARRAYS]
+            data, indices, indptr = (
+                np.load(folder / _ARRAY_FILE.format(name), mmap_mode="r") for name in _ARRAYS
+            )
             method, num_docs = parameters["method"], int(parameters["num_docs"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
@@ -127,7 +132,7 @@ class BM25Index:
             ) from error
         if method in ("bm25l", "bm25+"):
             raise DataError(f'The index in {folder} must be of method "lucene", got {method!r}.')
-        return cls(*arrays, vocabulary, num_docs)
+        return cls(data, indices, indptr, vocabulary, num_docs)
 
     def search(self, query: str, k: int) -> tuple[list[int], list[float]]:
         """Returns the best documents for a query and their scores, the best first.

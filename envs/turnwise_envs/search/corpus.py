@@ -83,7 +83,7 @@ class Corpus:
         digest: str,
     ) -> None:
         self._arrays = (block, offsets, title_hashes, title_order)
-        self._block = memoryview(block)
+        self._block = memoryview(block.data)
         self._offsets = offsets
         self.digest = digest
 
@@ -129,7 +129,9 @@ class Corpus:
         """
         try:
             meta = json.loads((folder / _META).read_text())
-            arrays = [np.load(folder / name, mmap_mode="r") for name in _FILES]
+            block, offsets, title_hashes, title_order = (
+                np.load(folder / name, mmap_mode="r") for name in _FILES
+            )
         except (OSError, ValueError) as error:
             raise DataError(
                 f"{folder} must hold a saved corpus ({_META}, {', '.join(_FILES)}), got {error}. "
@@ -137,7 +139,7 @@ class Corpus:
             ) from error
         if meta.get("version") != 1 or not isinstance(meta.get("digest"), str):
             raise DataError(f"{folder / _META} must be of version 1, got {meta}. Build it anew.")
-        return cls(*arrays, digest=meta["digest"])
+        return cls(block, offsets, title_hashes, title_order, meta["digest"])
 
     def __len__(self) -> int:
         return (len(self._offsets) - 1) // 2

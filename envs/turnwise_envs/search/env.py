@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -359,9 +358,7 @@ class MultiHopSearchEnv(TextEnv):
         return info
 
     def keys(self) -> tuple[str, str, str]:
-        """Returns digests of task, passages shown and answer; of question and passages; and of
-        question and best passages.
-        """
+        """Returns the three digests described under Info."""
         assert self.task is not None
         shown = "\n".join(sorted(self._shown))
         text = self._question.text
@@ -428,5 +425,3 @@ class MultiHopSearchEnv(TextEnv):
         self._shown = dict.fromkeys(state["shown"])
         self._best, self._found = set(state["best"]), set(state["found"])
         self._done, self._answer = list(state["done"]), state["answer"]
-
-

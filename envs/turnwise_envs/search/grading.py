@@ -46,14 +46,9 @@ def grade_one(prediction: str, gold: str) -> Grade:
     """Grades a prediction against one gold answer.
 
     F1 counts common words with their multiplicity. Where either side is yes, no or noanswer and
-    they differ, all values are 0: "yes and no" earns nothing. A gold answer of which the
-    normalisation leaves nothing ("The The", "!!!") is compared letter by letter instead, else every
-    empty answer would match it.
+    they differ, all values are 0: "yes and no" earns nothing.
     """
     one, other = normalize_answer(prediction), normalize_answer(gold)
-    if not one or not other:
-        em = float(bool(prediction.strip()) and prediction.strip().lower() == gold.strip().lower())
-        return Grade(em, em, em, em)
     em = float(one == other)
     if one != other and (one in _CLOSED or other in _CLOSED):
         return Grade(0.0, 0.0, 0.0, 0.0)
@@ -68,6 +63,9 @@ def grade_one(prediction: str, gold: str) -> Grade:
 def grade(prediction: str, references: Sequence[str]) -> Grade:
     """Grades a prediction against the answer and its aliases; the best match counts.
 
+    One case is not the official script's: where the normalisation leaves nothing of either side
+    ("The The", "!!!"), they are compared letter by letter, else "the" would match every such gold.
+
     Args:
         prediction: the agent's answer.
         references: the gold answer and its aliases, at least one.
@@ -77,5 +75,9 @@ def grade(prediction: str, references: Sequence[str]) -> Grade:
     """
     if not references:
         raise UsageError("references must hold at least one answer, got none.")
-    grades = (grade_one(prediction, gold) for gold in references)
-    return max(grades, key=lambda found: (found.em, found.f1))
+    if normalize_answer(prediction):
+        grades = [grade_one(prediction, gold) for gold in references]
+        return max(grades, key=lambda found: (found.em, found.f1))
+    said = prediction.strip().lower()
+    same = float(bool(said) and any(said == gold.strip().lower() for gold in references))
+    return Grade(same, same, same, same)

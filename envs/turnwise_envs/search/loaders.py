@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache
+from itertools import islice
 from pathlib import Path
 
 from turnwise_envs.errors import DataError, UnknownTaskError, UsageError
@@ -18,11 +19,11 @@ from turnwise_envs.search.rows import Row, parse_passage, parse_row, read_json
 from turnwise_envs.splits import Task, TaskSet, content_id
 
 SUFFIXES = (".json", ".jsonl")
-_SPLIT_NAMES = {
-    "train": ("train",),
-    "valid": ("valid", "dev"),
-    "test": ("test",),
-}
+_COLUMNS = ("context", "paragraphs", "supporting_facts", "golden_answers")
+_LOOKED_AT = 20
+_HEAD_BYTES = 65536
+SPLIT_NAMES = {"train": ("train",), "valid": ("valid", "dev"), "test": ("test",)}
+"""What the names of a split's files have in them."""
 
 
 def resolve(name: str, path: str | os.PathLike[str] | None) -> str | None:
@@ -50,10 +51,10 @@ def find_files(path: Path, split: str) -> list[Path]:
     """
     if path.is_file():
         return [path]
-    files = sorted(f for f in path.rglob("*") if f.suffix in SUFFIXES and f.is_file())
+    files = [file for file in sorted(path.rglob("*")) if looks_like_questions(file)]
     named = {
         known: [f for f in files if any(name in f.stem.lower() for name in names)]
-        for known, names in _SPLIT_NAMES.items()
+        for known, names in SPLIT_NAMES.items()
     }
     found = named.get(split, []) if any(named.values()) else files
     if not found:
@@ -62,6 +63,28 @@ def find_files(path: Path, split: str) -> list[Path]:
             f"found {[f.name for f in files][:10]} in {path}."
         )
     return found
+
+
+def looks_like_questions(file: Path) -> bool:
+    """Returns whether one of a file's first rows asks something and brings paragraphs.
+
+    A question and an answer alone are no sign: data sets of mathematics have them, too.
+    """
+    if file.suffix not in SUFFIXES or not file.is_file():
+        return False
+    head = b""
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(_HEAD_BYTES)
+        if not any(f'"{column}"'.encode() in head for column in _COLUMNS):
+            return False
+        rows = [value for _, value in islice(read_json(file), _LOOKED_AT)]
+    except (DataError, OSError):  # a damaged file is worth a report if it looked like questions
+        return b'"question"' in head and b'"answer' in head
+    return any(
+        isinstance(row, dict) and "question" in row and any(c in row for c in _COLUMNS)
+        for row in rows
+    )
 
 
 class LoadedQuestions(TaskSet):
@@ -87,9 +110,9 @@ class LoadedQuestions(TaskSet):
     ) -> None:
         super().__init__(split)
         self.path, self._corpus_path, self._cache_dir = Path(path), corpus_path, cache_dir
-        if split not in _SPLIT_NAMES and not self.path.is_file():
+        if split not in SPLIT_NAMES and not self.path.is_file():
             raise UnknownTaskError(
-                f"split must be one of {', '.join(_SPLIT_NAMES)} with a folder of data, "
+                f"split must be one of {', '.join(SPLIT_NAMES)} with a folder of data, "
                 f"got {split!r}."
             )
         self.bad: dict[str, str] = {}

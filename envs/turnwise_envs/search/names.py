@@ -6,40 +6,46 @@ from collections.abc import Callable
 
 from turnwise_envs.household.generator import Draws
 
-_ONSETS = (
-    "b br c ch d dr f fl g gl gr h j k l m n p pl pr r s sh sk st t th tr v w z".split()
+
+def _words(text: str, separator: str | None = None) -> tuple[str, ...]:
+    return tuple(text.split(separator))
+
+
+_ONSETS = _words("b br c ch d dr f fl g gl gr h j k l m n p pl pr r s sh sk st t th tr v w z")
+_INNER = _words("b d f g k l m n p r s t v z")
+_VOWELS = _words("a e i o u a e i o ai ea ou")
+_CODAS = _words("l ld m n nd ng r rd rk rn s st t th x")
+_FIRST_NAMES = _words(
+    "Ada Alvin Anneke Arlo Basil Beata Bruno Carla Cedric Clio Dario Delia Edda Edwin Elin "
+    "Emil Enid Ewan Fabia Felix Flora Gilda Gregor Greta Hanno Hedda Hugo Ida Ingo Irma "
+    "Isak Ivo Jonas Judit Kasimir Kira Lars Lea Leopold Lotte Magda Marek Mina Moritz Nadia "
+    "Nils Nora Olaf Oda Oskar Petra Quentin Ragna Remo Rosa Rufus Selma Silas Stella Sven "
+    "Tamar Thea Theo Tilda Udo Ursula Valentin Vera Viktor Wanda Wendel Xenia Yara Yorick "
+    "Zelda Zeno"
 )
-_INNER = "b d f g k l m n p r s t v z".split()
-_VOWELS = "a e i o u a e i o ai ea ou".split()
-_CODAS = "l ld m n nd ng r rd rk rn s st t th x".split()
-_FIRST_NAMES = (
-    "Ada Alvin Anneke Arlo Basil Beata Bruno Carla Cedric Clio Dario Delia Edda Edwin Elin Emil "
-    "Enid Ewan Fabia Felix Flora Gilda Gregor Greta Hanno Hedda Hugo Ida Ingo Irma Isak Ivo Jonas "
-    "Judit Kasimir Kira Lars Lea Leopold Lotte Magda Marek Mina Moritz Nadia Nils Nora Olaf Oda "
-    "Oskar Petra Quentin Ragna Remo Rosa Rufus Selma Silas Stella Sven Tamar Thea Theo Tilda Udo "
-    "Ursula Valentin Vera Viktor Wanda Wendel Xenia Yara Yorick Zelda Zeno"
-).split()
-_PLACE_ENDINGS = "ford haven mouth burg stad field holm wick ton dale bridge port".split()
-_LAND_ENDINGS = "land ia mark onia eria".split()
-_ADJECTIVES = (
-    "Silent Golden Broken Distant Hidden Burning Frozen Crooked Last First Hollow Scarlet Pale "
-    "Patient Restless Stolen Borrowed Bitter Quiet Wandering Narrow Endless Salt Paper Glass Iron "
-    "Velvet Winter Autumn Midnight"
-).split()
-_NOUNS = (
-    "Orchard Lantern Harbour Staircase Garden Letter Mirror Ferry Bridge Clock Compass Well Tower "
-    "Window Meadow Island Shadow Season Journey Promise Winter Threshold Atlas Ledger Cradle Kite "
-    "Sparrow Heron Fox Stag"
-).split()
-_PLURALS = (
-    "Sparrows Lanterns Foxes Stairs Harbours Mirrors Kites Herons Engines Meadows Pilots Gardeners "
-    "Weavers Shadows Compasses Clocks"
-).split()
-_WORKS = "Works|& Sons|Brothers|Industries|Company|Foundry|Press|Line".split("|")
-_SCHOOLS = "University|College|Academy|Institute of Science|Polytechnic".split("|")
-_MUSEUMS = "Museum of Art|Museum of Science|Gallery|Museum of History|Collection".split("|")
-_SHORT_ENDINGS = "co ex ia on um or is us".split()
-_NICKNAMES = "City of Bells|Old Market|White City|Green Town|City of Bridges|Upper Town".split("|")
+_PLACE_ENDINGS = _words("ford haven mouth burg stad field holm wick ton dale bridge port")
+_LAND_ENDINGS = _words("land ia mark onia eria")
+_ADJECTIVES = _words(
+    "Silent Golden Broken Distant Hidden Burning Frozen Crooked Last First Hollow Scarlet "
+    "Pale Patient Restless Stolen Borrowed Bitter Quiet Wandering Narrow Endless Salt Paper "
+    "Glass Iron Velvet Winter Autumn Midnight"
+)
+_NOUNS = _words(
+    "Orchard Lantern Harbour Staircase Garden Letter Mirror Ferry Bridge Clock Compass Well "
+    "Tower Window Meadow Island Shadow Season Journey Promise Voyage Threshold Atlas Ledger "
+    "Cradle Kite Sparrow Heron Fox Stag"
+)
+_PLURALS = _words(
+    "Sparrows Lanterns Foxes Stairs Harbours Mirrors Kites Herons Engines Meadows Pilots "
+    "Gardeners Weavers Shadows Compasses Clocks"
+)
+_WORKS = _words("Works|& Sons|Brothers|Industries|Company|Foundry|Press|Line", "|")
+_SCHOOLS = _words("University|College|Academy|Institute of Science|Polytechnic", "|")
+_MUSEUMS = _words("Museum of Art|Museum of Science|Gallery|Museum of History|Collection", "|")
+_SHORT_ENDINGS = _words("co ex ia on um or is us")
+_NICKNAMES = _words(
+    "City of Bells|Old Market|White City|Green Town|City of Bridges|Upper Town", "|"
+)
 
 
 class Namer:

@@ -197,7 +197,9 @@ class QuestionSpace:
             supports.append(self._support(here, name))
             relation = BY_NAME[name]
             last = place == len(names) - 1
-            text = self._phrase(relation.asks if last else relation.noun, draws).replace("{s}", text)
+            text = self._phrase(relation.asks if last else relation.noun, draws).replace(
+                "{s}", text
+            )
             here = things[here].facts[name]
         return self._finish(text, here, supports, names, draws)
 
@@ -309,10 +311,10 @@ class QuestionSpace:
             aliases, wrong = self._values(gold, names[-1], draws)
         everywhere = tuple(SHARES)
         wrong += [things[self._any_of(draws, everywhere)].title for _ in range(MENU_ANSWERS)]
-        others = [
-            f"{things[self._any_of(draws, everywhere)].title} {BY_NAME[draws.choice(names)].keywords}"
-            for _ in range(MENU_QUERIES)
-        ]
+        others = []
+        for _ in range(MENU_QUERIES):
+            title = things[self._any_of(draws, everywhere)].title
+            others.append(f"{title} {BY_NAME[draws.choice(names)].keywords}")
         return Question(
             text, gold, tuple(aliases), tuple(supports), tuple(dict.fromkeys(wrong)), tuple(others)
         )

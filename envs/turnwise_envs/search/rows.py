@@ -1,4 +1,4 @@
-"""Reads rows of multi-hop data sets: HotpotQA, 2WikiMultihopQA, MuSiQue, and plain question rows."""
+"""Reads rows of HotpotQA, 2WikiMultihopQA and MuSiQue, and plain rows of questions."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def read_json(path: Path) -> Iterator[tuple[str, Any]]:
         try:
             rows = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{path} must be a JSON array, got {error}. Download it anew.") from error
+            raise DataError(
+                f"{path} must be a JSON array, got {error}. Download it anew."
+            ) from error
         yield from ((f"{path.name}, row {n}", row) for n, row in enumerate(rows, start=1))
         return
     for number, line in enumerate(text.split("\n"), start=1):
@@ -132,8 +134,8 @@ def _answers(place: str, value: dict[str, Any]) -> list[str]:
     texts = [text for text in dict.fromkeys(texts) if text]
     if not texts:
         raise DataError(
-            f"{place} must have a text in column 'answer' or 'golden_answers', got {_shown(given)}. "
-            "Test files without answers cannot be graded."
+            f"{place} must have a text in column 'answer' or 'golden_answers', "
+            f"got {_shown(given)}. Test files without answers cannot be graded."
         )
     return texts
 
@@ -156,7 +158,9 @@ def _contents(
         paragraphs.append((title, text))
         if paragraph.get("is_supporting"):
             supports.append((title, text))
-    order = [step.get("paragraph_support_idx") for step in value.get("question_decomposition") or []]
+    order = [
+        step.get("paragraph_support_idx") for step in value.get("question_decomposition") or []
+    ]
     if order and all(type(place) is int for place in order):
         places = {p.get("idx", i): i for i, p in enumerate(value["paragraphs"])}
         supports = [paragraphs[places[i]] for i in dict.fromkeys(order)]
@@ -203,7 +207,8 @@ def parse_passage(place: str, value: Any) -> tuple[str, str, str]:
         if isinstance(text, str) and (text.strip() or title):
             return str(own_id), title if isinstance(title, str) else "", text
     raise DataError(
-        f'{place} must have texts in columns "title" and "text", or "contents", got {_shown(value)}.'
+        f'{place} must have texts in columns "title" and "text", or "contents", '
+        f"got {_shown(value)}."
     )
 
 

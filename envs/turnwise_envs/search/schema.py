@@ -1,4 +1,4 @@
-"""What the generated world knows: kinds of things, the relations between them, and how both are said.
+"""What the generated world knows: kinds of things, relations between them, how both are said.
 
 `{s}` stands for the thing an article is about, `{o}` for the other thing or value.
 """

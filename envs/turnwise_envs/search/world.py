@@ -217,9 +217,7 @@ _AFTER_BIRTH = {
 """Year of a thing -> (relation to a person, least age, number of years it may take longer)."""
 
 
-def _value(
-    things: list[Thing], number: int, relation: Relation, draws: Draws, namer: Namer
-) -> str:
+def _value(things: list[Thing], number: int, relation: Relation, draws: Draws, namer: Namer) -> str:
     """Returns a value for a relation that leads to no thing."""
     if relation.name in _AFTER_BIRTH:
         person, least, span = _AFTER_BIRTH[relation.name]
