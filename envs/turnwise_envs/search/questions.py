@@ -197,9 +197,8 @@ class QuestionSpace:
             supports.append(self._support(here, name))
             relation = BY_NAME[name]
             last = place == len(names) - 1
-            text = self._phrase(relation.asks if last else relation.noun, draws).replace(
-                "{s}", text
-            )
+            wording = self._phrase(relation.asks if last else relation.noun, draws)
+            text = wording.replace("{s}", text)
             here = things[here].facts[name]
         return self._finish(text, here, supports, names, draws)
 
@@ -312,7 +311,7 @@ class QuestionSpace:
         everywhere = tuple(SHARES)
         wrong += [things[self._any_of(draws, everywhere)].title for _ in range(MENU_ANSWERS)]
         others = []
-        for _ in range(MENU_QUERIES):
+        for _ in range(2 * MENU_QUERIES):
             title = things[self._any_of(draws, everywhere)].title
             others.append(f"{title} {BY_NAME[draws.choice(names)].keywords}")
         return Question(
@@ -329,12 +328,9 @@ class QuestionSpace:
         if self._kind == "counting":
             return [_NUMBER_WORDS[int(gold)]], [str(n) for n in range(MENU_ANSWERS)]
         relation = BY_NAME[name]
-        if relation.target == "year":
-            return [], [str(int(gold) + draws.below(81) - 40) for _ in range(2 * MENU_ANSWERS)]
         group = self._group[relation.subject]
-        wrong = [
-            str(self._world.things[draws.choice(group)].facts[name]) for _ in range(MENU_ANSWERS)
-        ]
+        numbers = [draws.choice(group) for _ in range(2 * MENU_ANSWERS)]
+        wrong = [str(self._world.things[number].facts[name]) for number in numbers]
         if relation.target == "length":
             return [gold.removesuffix(" km"), gold.replace("km", "kilometres")], wrong
         return [], wrong
