@@ -12,7 +12,7 @@ from turnwise_envs.search.world import World
 SENTENCES_A_PASSAGE = 4
 
 _OPENINGS = {
-    "person": ("{t} was a {o}{a}.", "{t}{a}, a {o}, left several notebooks."),
+    "person": ("{t}{a} was {n} {o}.", "{t}{a} left several notebooks and was {n} {o}."),
     "city": ("{t}{a} has a large market square.", "{t}{a} is known for its old walls."),
     "country": ("{t}{a} has mountains in the north.", "{t}{a} is a country with a long coast."),
     "river": ("{t} is navigable in its lower course.", "{t} floods in spring."),
@@ -24,16 +24,16 @@ _OPENINGS = {
     "band": ("{t} is a band known for long concerts.", "{t} is a band of five."),
 }
 _FILLERS = {
-    "person": ("{p} never learned to swim.", "Letters by {p} were found in an attic."),
-    "city": ("{p} holds a fair every summer.", "Trams have run in {p} for a long time."),
-    "country": ("{p} issues stamps that collectors like.", "Winters in {p} are mild."),
-    "river": ("Barges still use {p} today.", "Herons nest along {p}."),
-    "university": ("{p} has a rowing club.", "The bell of {p} rings at noon."),
-    "company": ("{p} prints its own calendar.", "The archive of {p} is open to visitors."),
-    "novel": ("{p} was reprinted many times.", "Readers of {p} often quote its first line."),
-    "film": ("{p} was restored from a single copy.", "Critics of the time disliked {p}."),
-    "museum": ("{p} has a quiet inner court.", "Schools visit {p} every week."),
-    "band": ("{p} never played on television.", "A street festival made {p} popular."),
+    "person": ("{s} never learned to swim.", "Letters by {s} were found in an attic."),
+    "city": ("{s} holds a fair every summer.", "Trams have run in {s} for a long time."),
+    "country": ("{s} issues stamps that collectors like.", "Winters in {s} are mild."),
+    "river": ("Barges still use {s} today.", "Herons nest along {s}."),
+    "university": ("{s} has a rowing club.", "The bell of {s} rings at noon."),
+    "company": ("{s} prints its own calendar.", "The archive of {s} is open to visitors."),
+    "novel": ("{s} was reprinted many times.", "Readers of {s} often quote its first line."),
+    "film": ("{s} was restored from a single copy.", "Critics of the time disliked {s}."),
+    "museum": ("{s} has a quiet inner court.", "Schools visit {s} every week."),
+    "band": ("{s} never played on television.", "A street festival made {s} popular."),
 }
 _PRONOUNS = {
     "person": "this {o}",
@@ -107,10 +107,11 @@ def render(world: World, number: int) -> Article:
     thing = world.things[number]
     draws = Draws(world.seed + number)
     occupation = thing.occupation
+    article = "an" if occupation[:1] in "aeiou" else "a"
     alias = f", also known as {thing.alias}," if thing.alias else ""
     wordings = world.difficulty.wordings
     opening = _OPENINGS[thing.kind][draws.below(min(wordings, 2))]
-    opening = opening.format(t=thing.title, o=occupation, a=alias)
+    opening = opening.format(t=thing.title, o=occupation, a=alias, n=article)
     pronoun = _PRONOUNS[thing.kind].format(o=occupation)
     stated: list[tuple[str, str]] = []
     for relation in OF_KIND[thing.kind]:
@@ -126,8 +127,8 @@ def render(world: World, number: int) -> Article:
             # This article is about the relation's target: the roles are swapped.
             text = wording.replace("{s}", names).replace("{o}", "{s}")
             stated.append((f"list:{relation.name}", text))
-    for _ in range(draws.below(world.difficulty.filler + 1)):
-        stated.append(("", draws.choice(_FILLERS[thing.kind]).replace("{p}", "{s}")))
+    filler = draws.shuffled(_FILLERS[thing.kind])[: draws.below(world.difficulty.filler + 1)]
+    stated += [("", sentence) for sentence in filler]
     return _cut(thing.title, pronoun, [("", opening), *draws.shuffled(stated)], draws)
 
 
@@ -157,6 +158,6 @@ def passages(world: World) -> Iterator[tuple[str, str]]:
     draws = Draws(world.seed ^ 1)
     things = world.things
     for _ in range(round(world.difficulty.distractors * len(things))):
-        namesake = things[draws.below(len(things))].title
+        namesake = things[draws.below(len(things))].title.removeprefix("The ")
         title, text = draws.choice(_NAMESAKES)
         yield title.format(t=namesake), text.format(t=namesake)

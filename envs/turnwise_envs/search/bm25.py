@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -78,17 +79,23 @@ class BM25Index:
         """
         vocabulary: defaultdict[str, int] = defaultdict()
         vocabulary.default_factory = vocabulary.__len__
-        words: list[np.ndarray] = []
+        for word in sorted(STOPWORDS):  # numbered first, so that they are easy to leave out
+            _ = vocabulary[word]
+        number_of = vocabulary.__getitem__
+        flat, counts = array("i"), array("q")
         for text in texts:
-            tokens = tokenize(text)
-            words.append(
-                np.fromiter((vocabulary[w] for w in tokens), dtype=np.int32, count=len(tokens))
-            )
-        if not words:
+            before = len(flat)
+            flat.extend(map(number_of, _WORD.findall(text.lower())))
+            counts.append(len(flat) - before)
+        if not counts:
             raise DataError("The corpus must hold at least one passage, got none.")
-        lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
-        data, indices, indptr = _score(np.concatenate(words), lengths, len(vocabulary))
-        return cls(data, indices, indptr, dict(vocabulary), len(lengths))
+        words, lengths = np.frombuffer(flat, np.intc), np.frombuffer(counts, np.int64)
+        documents = np.repeat(np.arange(len(lengths)), lengths)
+        kept = words >= len(STOPWORDS)
+        words, documents = words[kept] - len(STOPWORDS), documents[kept]
+        names = list(vocabulary)[len(STOPWORDS) :]
+        arrays = _score(words, documents, len(lengths), len(names))
+        return cls(*arrays, {name: i for i, name in enumerate(names)}, len(lengths))
 
     def save(self, folder: Path) -> None:
         """Writes the index into an existing folder, as `bm25s.BM25.save` does."""
@@ -177,17 +184,18 @@ def _best(
 
 
 def _score(
-    words: np.ndarray, lengths: np.ndarray, num_words: int
+    words: np.ndarray, documents: np.ndarray, num_docs: int, num_words: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns (data, indices, indptr) of a corpus.
 
     Args:
-        words: [tokens] int32; the word at each place of the corpus.
-        lengths: [documents] int64; tokens of each document.
+        words: [tokens] the word at each place of the corpus.
+        documents: [tokens] the document that the place belongs to.
+        num_docs: number of documents.
         num_words: size of the vocabulary.
     """
-    num_docs = len(lengths)
-    places = words.astype(np.int64) * num_docs + np.repeat(np.arange(num_docs), lengths)
+    lengths = np.bincount(documents, minlength=num_docs)
+    places = words.astype(np.int64) * num_docs + documents
     places.sort()
     new = np.ones(len(places), dtype=bool)
     new[1:] = places[1:] != places[:-1]

@@ -18,7 +18,7 @@ from turnwise_envs.search.loaders import LoadedQuestions, resolve
 from turnwise_envs.search.question import Question, make_menu
 from turnwise_envs.search.retriever import Retriever, expect_retriever, shared_retriever
 from turnwise_envs.search.tags import SearchR1Format
-from turnwise_envs.search.tasks import SPLITS, SearchTasks
+from turnwise_envs.search.tasks import DEFAULT_HOPS, SPLITS, SearchTasks
 from turnwise_envs.search.world import WorldOptions
 from turnwise_envs.splits import Task, TaskSet
 
@@ -165,7 +165,7 @@ class MultiHopSearchEnv(TextEnv):
     def __init__(
         self,
         *,
-        hops: Sequence[int] = (1, 3),
+        hops: Sequence[int] = DEFAULT_HOPS,
         num_articles: int = 4_800,
         difficulty: str = "normal",
         reward: str = "f1",
@@ -223,7 +223,7 @@ class MultiHopSearchEnv(TextEnv):
             corpus = resolve("corpus", options.get("corpus"))
             return LoadedQuestions(split, data, corpus, options.get("cache_dir"))
         world = {k: options[k] for k in ("num_articles", "difficulty") if k in options}
-        return SearchTasks(split, options.get("hops", (1, 3)), WorldOptions(**world))
+        return SearchTasks(split, options.get("hops", DEFAULT_HOPS), WorldOptions(**world))
 
     def task_options(self) -> dict[str, Any]:
         """Returns the arguments that choose tasks."""

@@ -198,7 +198,7 @@ class QuestionSpace:
             relation = BY_NAME[name]
             last = place == len(names) - 1
             wording = self._phrase(relation.asks if last else relation.noun, draws)
-            text = wording.replace("{s}", text)
+            text = wording.replace("{s}", text).replace("the the ", "the ")
             here = things[here].facts[name]
         return self._finish(text, here, supports, names, draws)
 

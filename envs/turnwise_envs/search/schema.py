@@ -92,7 +92,7 @@ RELATIONS = (
         ("the university where {s} studied", "the alma mater of {s}"),
         ("Where did {s} study?", "Which university did {s} graduate from?"),
         "studied at {o}", "studied graduated",
-        ("Alumni of {o} include {s}.", "Among those who studied at {o} are {s}."),
+        ("Alumni of {o}: {s}.", "{o} lists as its alumni {s}."),
     ),
     Relation(
         "employer", "person", "company",
@@ -100,7 +100,7 @@ RELATIONS = (
         ("the company that {s} worked for", "the employer of {s}"),
         ("Which company did {s} work for?", "Who was the employer of {s}?"),
         "worked for {o}", "worked employed company",
-        ("Its staff included {s}.", "Among the people who worked for {o} are {s}."),
+        ("Staff of {o}: {s}.", "{o} had on its staff {s}."),
     ),
     Relation(
         "spouse", "person", "person",
@@ -234,7 +234,7 @@ RELATIONS = (
         ("the city where {s} is based", "the seat of {s}"),
         ("Where is {s} based?", "In which city does {s} have its headquarters?"),
         "is based in {o}", "headquarters based",
-        ("Companies based in {o} include {s}.", "{o} is home to the companies {s}."),
+        ("Companies based in {o}: {s}.", "{o} is home to {s}."),
     ),
     Relation(
         "founder", "company", "person",
@@ -263,7 +263,7 @@ RELATIONS = (
         ("the author of {s}", "the person who wrote {s}"),
         ("Who wrote {s}?", "Who is the author of {s}?"),
         "was written by {o}", "novel author",
-        ("The novels of {o} are {s}.", "{o} published {s}."),
+        ("Novels by {o}: {s}.", "{o} published {s}."),
     ),
     Relation(
         "published", "novel", "year",
@@ -285,7 +285,7 @@ RELATIONS = (
         ("the director of {s}", "the person who directed {s}"),
         ("Who directed {s}?", "Who is the director of {s}?"),
         "was directed by {o}", "film director",
-        ("The films of {o} are {s}.", "{o} made {s}."),
+        ("Films by {o}: {s}.", "{o} made {s}."),
     ),
     Relation(
         "released", "film", "year",

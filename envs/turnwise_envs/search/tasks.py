@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from turnwise_envs.errors import UsageError
+from turnwise_envs.search import checksums
 from turnwise_envs.search.articles import passages
 from turnwise_envs.search.corpus import Corpus
 from turnwise_envs.search.question import Question
@@ -16,6 +17,7 @@ from turnwise_envs.splits import STREAM, GeneratedTaskSet, Task
 
 TASKS_PER_SPLIT = 10_000
 MAX_HOPS = 4
+DEFAULT_HOPS = (1, 3)
 SPLITS = ("train", "valid", "test", "ood_hops", "ood_relations")
 
 
@@ -72,17 +74,42 @@ class SearchTasks(GeneratedTaskSet):
             size=None if split == STREAM else TASKS_PER_SPLIT,
         )
 
+        self._tabled = (least, most) == DEFAULT_HOPS and options == WorldOptions()
+
+    @property
+    def shared(self) -> SharedWorld:
+        """The world that is asked about."""
+        return shared_world(self.world_options)
+
     @property
     def corpus(self) -> Corpus:
-        """The passages of the world."""
-        return shared_world(self.world_options).corpus
+        """The passages of the world.
+
+        Raises:
+            EnvironmentFault: If what comes out differs from what this version committed to.
+        """
+        corpus = self.shared.corpus
+        if self._tabled:
+            checksums.check_corpus(corpus.digest)
+        return corpus
+
+    def build(self, task: Task) -> Question:
+        """Builds the question of a task of this set."""
+        count = -(-TASKS_PER_SPLIT // len(self.kinds))
+        space = self.shared.space(self.split, task.kind, count)
+        return space.question(task.index // len(self.kinds))
 
     def question(self, task: Task) -> Question:
-        """Returns the question of a task of this set."""
-        shared = shared_world(self.world_options)
-        count = -(-TASKS_PER_SPLIT // len(self.kinds))
-        space = shared.space(self.split, task.kind, count)
-        return space.question(task.index // len(self.kinds))
+        """Returns the question of a task of this set.
+
+        Raises:
+            EnvironmentFault: If what comes out differs from what this version committed to.
+        """
+        question = self.build(task)
+        if self._tabled and self.size is not None:
+            row = SPLITS.index(self.split) * TASKS_PER_SPLIT + task.index
+            checksums.check_question(row, question)
+        return question
 
 
 def expect_hops(hops: Sequence[int]) -> tuple[int, int]:

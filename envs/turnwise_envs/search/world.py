@@ -57,7 +57,7 @@ class Difficulty:
 DIFFICULTIES = {
     "easy": Difficulty(wordings=1, alias_share=0.0, distractors=0.0, filler=0),
     "normal": Difficulty(wordings=3, alias_share=0.0, distractors=0.15, filler=1),
-    "hard": Difficulty(wordings=3, alias_share=0.5, distractors=0.4, filler=3),
+    "hard": Difficulty(wordings=3, alias_share=0.5, distractors=0.4, filler=2),
 }
 
 
