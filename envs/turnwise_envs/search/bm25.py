@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -151,14 +151,17 @@ class BM25Index:
             query: any text.
             k: number of documents at most.
         """
-        wanted = sorted(self.vocabulary[w] for w in tokenize(query) if w in self.vocabulary)
-        spans = [slice(*self.indptr[word : word + 2].tolist()) for word in wanted]
-        if not spans or k < 1:
+        wanted = Counter(self.vocabulary[w] for w in tokenize(query) if w in self.vocabulary)
+        if not wanted or k < 1:
             return [], []
         scores = np.zeros(self.num_docs, dtype=np.float32)  # pages come when they are touched
-        for span in spans:
-            scores[self.indices[span]] += self.data[span]
-        return _best(scores, [self.indices[span] for span in spans], k)
+        postings = []
+        for word, times in sorted(wanted.items()):
+            span = slice(*self.indptr[word : word + 2].tolist())
+            documents, gains = self.indices[span], self.data[span]
+            scores[documents] += gains if times == 1 else gains * np.float32(times)
+            postings.append(documents)
+        return _best(scores, postings, k)
 
     @property
     def nbytes(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,20 +95,17 @@ class Corpus:
         Raises:
             DataError: If there are none.
         """
-        pieces: list[bytes] = []
-        hashes: list[int] = []
+        data = bytearray()
+        ends, hashes = array("q", [0]), array("Q")
         for title, text in passages:
-            pieces += (
-                title.encode("utf-8", "surrogatepass"),
-                text.encode("utf-8", "surrogatepass"),
-            )
+            for part in (title, text):
+                data += part.encode("utf-8", "surrogatepass")
+                ends.append(len(data))
             hashes.append(_title_hash(title))
         if not hashes:
             raise DataError("The corpus must hold at least one passage, got none.")
-        lengths = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
-        offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
-        data = b"".join(pieces)
-        keys = np.array(hashes, dtype=np.uint64)
+        offsets = np.frombuffer(ends, dtype=np.int64)
+        keys = np.frombuffer(hashes, dtype=np.uint64)
         order = np.argsort(keys, kind="stable")
         digest = hashlib.blake2b(data, digest_size=8)
         digest.update(offsets.astype("<i8").tobytes())
@@ -116,8 +114,8 @@ class Corpus:
 
     def save(self, folder: Path) -> None:
         """Writes the corpus into an existing folder."""
-        for name, array in zip(_FILES, self._arrays, strict=True):
-            np.save(folder / name, array)
+        for name, values in zip(_FILES, self._arrays, strict=True):
+            np.save(folder / name, values)
         (folder / _META).write_text(json.dumps({"version": 1, "digest": self.digest}))
 
     @classmethod

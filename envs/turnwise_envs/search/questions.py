@@ -16,8 +16,8 @@ Spec = tuple[int | str, ...]
 
 MAX_COUNTED = 5
 _NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five")
-_COMPARABLE = {BY_NAME[name].subject: name for name in COMPARED if name != "founded"}
-_ATTEMPTS = 12
+_OF_TWO = ("comparison", "yes_no", "intersection")
+_ATTEMPTS = 24
 """Draws per wanted question; a small world runs out of new ones."""
 
 
@@ -34,8 +34,9 @@ def kinds(split: str, least: int, most: int) -> tuple[str, ...]:
     chains = [f"bridge_{hops}" if hops > 1 else "single" for hops in range(least, most + 1)]
     if most < 2:
         return tuple(chains)
-    counting = [] if split == "ood_relations" else ["counting"]  # of lists, which all splits ask
-    return (*chains, "comparison", "yes_no", "intersection", *counting)
+    if split == "ood_relations":  # few single facts are held out, and no lists to count in
+        return (*(kind for kind in chains if kind != "single"), *_OF_TWO)
+    return (*chains, *_OF_TWO, "counting")
 
 
 class QuestionSpace:
@@ -174,8 +175,11 @@ class QuestionSpace:
 
     def question(self, number: int) -> Question:
         """Returns question `number`; beyond the number of specs, they come in other wordings."""
-        spec = self.specs[number % len(self.specs)]
-        draws = Draws(seed_of(self._world.seed, "wording", *spec, number // len(self.specs)))
+        lap, place = divmod(number, len(self.specs))
+        spec = self.specs[place]
+        draws = Draws(seed_of(self._world.seed, "wording", *spec, lap))
+        if self._kind == "intersection" and lap % 2:
+            spec = (spec[0], spec[2], spec[1])
         ask = {
             "comparison": self._ask_comparison,
             "yes_no": self._ask_same,

@@ -9,12 +9,15 @@ after the last attempt: the episode is void, and is never scored as if the agent
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import math
+import socket
+import threading
 import time
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from turnwise_envs.errors import EnvironmentFault, UsageError
 from turnwise_envs.search.corpus import Passage
@@ -22,9 +25,9 @@ from turnwise_envs.search.retriever import CACHED_QUERIES, Hit, QueryCache, Retr
 
 MAX_REPLY_BYTES = 32 * 2**20
 MAX_BACKOFF_S = 5.0
+MAX_TIMEOUT_S = 600.0
 _READ_TOPK = 10
 _RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
-_CHUNK_BYTES = 65536
 
 
 class _TryAgain(Exception):
@@ -57,18 +60,19 @@ class RemoteRetriever(Retriever):
         backoff_s: float = 0.2,
         cache_size: int = CACHED_QUERIES,
     ) -> None:
-        parts = urlsplit(url) if isinstance(url, str) else None
-        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f'url must look like "http://127.0.0.1:8000/retrieve", got {url!r}.')
-        if not 0 < timeout_s < math.inf:
-            raise UsageError(f"timeout_s must be a positive number of seconds, got {timeout_s!r}.")
+        self._parts = _split_url(url)
+        if not _is_number(timeout_s) or not 0 < timeout_s <= MAX_TIMEOUT_S:
+            raise UsageError(
+                f"timeout_s must be seconds in (0, {MAX_TIMEOUT_S:g}], got {timeout_s!r}."
+            )
         if type(attempts) is not int or attempts < 1:
             raise UsageError(f"attempts must be a positive integer, got {attempts!r}.")
-        if not 0 <= backoff_s < math.inf:
+        if not _is_number(backoff_s) or not 0 <= backoff_s < math.inf:
             raise UsageError(f"backoff_s must be a number of seconds, got {backoff_s!r}.")
+        if type(cache_size) is not int or cache_size < 0:
+            raise UsageError(f"cache_size must be an integer of 0 or more, got {cache_size!r}.")
         self.url, self.timeout_s = url, timeout_s
         self.attempts, self.backoff_s = attempts, backoff_s
-        self._parts = parts
         self._cache = QueryCache(cache_size)
 
     def search(self, query: str, k: int) -> list[Hit]:
@@ -99,47 +103,88 @@ class RemoteRetriever(Retriever):
 
     def _post(self, body: bytes) -> bytes:
         """Returns the body of the server's answer to one request."""
-        deadline = time.monotonic() + self.timeout_s
-        secure = self._parts.scheme == "https"
-        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        path = self._parts.path or "/retrieve"
-        if self._parts.query:
-            path += "?" + self._parts.query
-        assert self._parts.hostname is not None
-        connection = kind(self._parts.hostname, self._parts.port, timeout=self.timeout_s)
-        try:
-            connection.request("POST", path, body, {"Content-Type": "application/json"})
-            self._limit(connection, deadline)
-            response = connection.getresponse()
-            data = bytearray()
-            while chunk := response.read1(_CHUNK_BYTES):
-                data += chunk
-                if len(data) > MAX_REPLY_BYTES:
-                    raise EnvironmentFault(
-                        f"The retriever at {self.url} must answer with at most "
-                        f"{MAX_REPLY_BYTES} bytes, got more."
-                    )
-                self._limit(connection, deadline)
-        except (OSError, http.client.HTTPException) as error:
-            raise _TryAgain(f"{type(error).__name__}: {error}") from error
-        finally:
-            connection.close()
+        parts = self._parts
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        path = parts.path or "/retrieve"
+        if parts.query:
+            path += "?" + parts.query
+        assert parts.hostname is not None
+        connection = kind(parts.hostname, parts.port, timeout=self.timeout_s)
+        with contextlib.closing(connection), _Deadline(self.timeout_s) as deadline:
+            try:
+                connection.connect()
+                deadline.watch(connection.sock)
+                connection.request("POST", path, body, {"Content-Type": "application/json"})
+                response = connection.getresponse()
+                data = response.read(MAX_REPLY_BYTES + 1)
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                raise _TryAgain(deadline.reason or f"{type(error).__name__}: {error}") from error
+        if len(data) > MAX_REPLY_BYTES:
+            raise EnvironmentFault(
+                f"The retriever at {self.url} must answer with at most {MAX_REPLY_BYTES} bytes, "
+                "got more."
+            )
+        if deadline.reason or response.length:
+            raise _TryAgain(deadline.reason or "an answer that was cut off")
         if response.status in _RETRIED_STATUS:
             raise _TryAgain(f"status {response.status}")
         if response.status != 200:
             raise EnvironmentFault(
                 f"The retriever at {self.url} must answer with status 200, got {response.status}: "
-                f"{bytes(data[:200])!r}."
+                f"{data[:200]!r}."
             )
-        return bytes(data)
+        return data
 
-    def _limit(self, connection: http.client.HTTPConnection, deadline: float) -> None:
-        """Makes the next wait end at the deadline: a server that drips bytes is too slow, too."""
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the time is up")
-        if connection.sock is not None:  # closed once the server said all
-            connection.sock.settimeout(left)
+
+class _Deadline:
+    """Hangs up when the time is up, also where a server drips one byte at a time.
+
+    A socket's own timeout starts anew with every byte.
+
+    Attributes:
+        reason: what to tell once the time is up, "" before.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timer = threading.Timer(timeout_s, self._hang_up)
+        self._timer.daemon = True
+        self._socket: socket.socket | None = None
+        self.reason = ""
+
+    def __enter__(self) -> _Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def watch(self, connected: socket.socket) -> None:
+        """Names the socket to hang up on; raises `TimeoutError` if connecting took all the time."""
+        self._socket = connected
+        if self.reason:
+            raise TimeoutError(self.reason)
+
+    def _hang_up(self) -> None:
+        self.reason = "no answer in time"
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # the answer may just have come
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _split_url(url: Any) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts
+    except (ValueError, TypeError, AttributeError):  # a port that is none, a url that is no text
+        pass
+    raise UsageError(f'url must look like "http://127.0.0.1:8000/retrieve", got {url!r}.')
 
 
 def _parse(data: bytes, k: int) -> list[Hit]:
@@ -147,11 +192,11 @@ def _parse(data: bytes, k: int) -> list[Hit]:
     try:
         (found,) = json.loads(data)["result"]
         return [_hit(entry) for entry in found[:k]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as e:
         raise EnvironmentFault(
             'The retriever must answer {"result": [[{"document": {"id", "contents"}, "score"}, '
-            f"...]]}}, got {data[:200]!r} ({error!r})."
-        ) from error
+            f"...]]}}, got {data[:200]!r} ({e!r})."
+        ) from e
 
 
 def _hit(entry: dict[str, Any]) -> Hit:

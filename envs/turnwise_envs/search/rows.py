@@ -5,12 +5,14 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from turnwise_envs.errors import DataError
 
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 FORMS = {
     "HotpotQA": "question, answer, context, supporting_facts",
     "2WikiMultihopQA": "question, answer, context, supporting_facts, evidences",
@@ -54,17 +56,16 @@ def read_json(path: Path) -> Iterator[tuple[str, Any]]:
     Raises:
         DataError: If the file cannot be read as text or is one damaged JSON array.
     """
-    text = _read_text(path)
-    if text.lstrip()[:1] == "[":
+    if _first_character(path) == "[":
         try:
-            rows = json.loads(text)
+            rows = json.loads(_decoded(path, _bytes(path), 0))
         except (ValueError, RecursionError) as error:
             raise DataError(
                 f"{path} must be a JSON array, got {error}. Download it anew."
             ) from error
         yield from ((f"{path.name}, row {n}", row) for n, row in enumerate(rows, start=1))
         return
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         if line.strip():
             place = f"{path.name}, line {number}"
             try:
@@ -73,18 +74,50 @@ def read_json(path: Path) -> Iterator[tuple[str, Any]]:
                 yield place, DataError(f"{place} must be one JSON object, got {error}.")
 
 
-def _read_text(path: Path) -> str:
+def _first_character(path: Path) -> str:
+    """Returns the first character of a file that is no white space; "" where there is none."""
+    with _opened(path) as stream:
+        head = stream.read(4096)
+    text = head.decode("utf-16" if head.startswith(_UTF16) else "utf-8-sig", errors="ignore")
+    return text.lstrip()[:1]
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Yields the lines of a text file one by one: a corpus may be larger than memory."""
+    with _opened(path) as stream:
+        if stream.read(2) in _UTF16:
+            yield from _decoded(path, _bytes(path), 0).split("\n")
+            return
+        stream.seek(0)
+        start = 0
+        for line in stream:
+            yield _decoded(path, line, start)
+            start += len(line)
+
+
+def _bytes(path: Path) -> bytes:
+    with _opened(path) as stream:
+        return stream.read()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as stream:
+            yield stream
     except OSError as error:
         raise DataError(f"{path} must be a file that can be read, got {error}.") from error
-    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+
+
+def _decoded(path: Path, data: bytes, start: int) -> str:
+    """Returns the text of a file's bytes from `start` on."""
+    encoding = "utf-16" if start == 0 and data.startswith(_UTF16) else "utf-8-sig"
     try:
-        return data.decode("utf-16" if utf16 else "utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path} must be UTF-8 text, got byte {data[error.start]:#04x} at {error.start}. "
-            "Convert it, for example with iconv -t utf-8."
+            f"{path} must be UTF-8 text, got byte {data[error.start]:#04x} at "
+            f"{start + error.start}. Convert it, for example with iconv -t utf-8."
         ) from error
 
 
