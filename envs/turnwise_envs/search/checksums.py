@@ -8,7 +8,6 @@ released, so that a change of the generator or of a library is an error, not ano
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,7 +26,10 @@ def _table() -> bytes:
 
 def entry(question: Question) -> bytes:
     """Returns the bytes kept of a question: text, answers, supporting facts and menu."""
-    return bytes.fromhex(content_id(astuple(question)))[:_BYTES]
+    supports = [(s.title, s.sentence, s.queries) for s in question.supports]
+    answers = (question.answer, question.aliases, question.wrong_answers)
+    content = (question.text, *answers, supports, question.other_queries)
+    return bytes.fromhex(content_id(content))[:_BYTES]
 
 
 def check_corpus(digest: str) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from turnwise_envs.household.generator import Draws, seed_of
 from turnwise_envs.search.corpus import Corpus
-from turnwise_envs.search.grading import grade, normalize_answer
+from turnwise_envs.search.grading import normalize_answer
 from turnwise_envs.splits import Task
 
 MENU_ANSWERS = 20
@@ -87,12 +87,13 @@ def make_menu(task_id: str, question: Question, queries: Iterable[str]) -> list[
         if query not in asked:
             asked.append(query)
     answers = {normalize_answer(question.answer): question.answer}
+    right = {normalize_answer(reference) for reference in question.references}
     padding = (f"{number}" for number in range(1, 10 * MENU_ANSWERS))
     for answer in (*question.wrong_answers, *padding):
         if len(answers) >= MENU_ANSWERS:
             break
         key = normalize_answer(answer)
-        if key and not grade(answer, question.references).em:
+        if key and key not in right:
             answers.setdefault(key, answer)
     actions = [f"search[{query}]" for query in asked]
     actions += [f"answer[{answer}]" for answer in answers.values()]
