@@ -8,8 +8,10 @@ arXiv:2407.03618; Lucene's variant, k1 = 1.5, b = 0.75):
 
 Arrays and files are those of `bm25s.BM25.save`: an index built there opens here, and the other way
 round. Building is one sort over all words instead of a loop over documents, and a search looks only
-at documents that share a word with the query; importing bm25s itself (and through it numba, where
-installed) would take longer than both.
+at documents that share a word with the query: the rarest words first, and once no other document
+can reach the k best, common words are looked up for those that still can (Turtle and Flood 1995,
+"Query evaluation: strategies and optimizations"). Importing bm25s itself, and through it numba
+where installed, would take longer than both.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import re
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +43,14 @@ _ARRAYS = ("data", "indices", "indptr")
 _ARRAY_FILE = "{}.csc.index.npy"
 _VOCABULARY_FILE = "vocab.index.json"
 _PARAMETERS_FILE = "params.index.json"
+
+_Term = tuple[np.ndarray, np.ndarray, float]
+"""A word's documents, what it gives to each, and the most it gives to any."""
+_CHECK_COST, _CHECK_FEE = 4, 20_000
+"""Whether other words can be skipped is asked where adding them costs more: postings to add for
+every posting looked at, and for the question itself."""
+_ROUNDING = 1e-5
+"""Relative error of a sum of scores, generously."""
 
 
 def tokenize(text: str) -> list[str]:
@@ -151,17 +162,41 @@ class BM25Index:
             query: any text.
             k: number of documents at most.
         """
-        wanted = Counter(self.vocabulary[w] for w in tokenize(query) if w in self.vocabulary)
-        if not wanted or k < 1:
+        terms = self._terms(query)
+        if not terms or k < 1:
             return [], []
         scores = np.zeros(self.num_docs, dtype=np.float32)  # pages come when they are touched
-        postings = []
+        seen: list[np.ndarray] = []
+        for place, (documents, gains, _) in enumerate(terms):
+            scores[documents] += gains
+            seen.append(documents)
+            later = terms[place + 1 :]
+            if _CHECK_COST * sum(map(len, seen)) + _CHECK_FEE < sum(len(t[0]) for t in later):
+                near = _still_near(scores, seen, k, sum(most for _, _, most in later))
+                if near is not None:
+                    _add_to(scores, near, later)
+                    seen = [near]
+                    break
+        documents, values = _top(scores, np.concatenate(seen), k, len(seen))
+        return documents.tolist(), values.tolist()
+
+    def _terms(self, query: str) -> list[_Term]:
+        """Returns the query's words, the rarest first: what the common ones add is often idle."""
+        wanted = Counter(self.vocabulary[w] for w in tokenize(query) if w in self.vocabulary)
+        terms = []
         for word, times in sorted(wanted.items()):
             span = slice(*self.indptr[word : word + 2].tolist())
-            documents, gains = self.indices[span], self.data[span]
-            scores[documents] += gains if times == 1 else gains * np.float32(times)
-            postings.append(documents)
-        return _best(scores, postings, k)
+            gains = self.data[span] if times == 1 else self.data[span] * np.float32(times)
+            terms.append((self.indices[span], gains, times * float(self._most[word])))
+        terms.sort(key=lambda term: len(term[0]))
+        return terms
+
+    @cached_property
+    def _most(self) -> np.ndarray:
+        """[words] float32; the highest score that each word gives to a document."""
+        if not len(self.data):
+            return np.zeros(len(self.indptr) - 1, dtype=np.float32)
+        return np.maximum.reduceat(self.data, np.minimum(self.indptr[:-1], len(self.data) - 1))
 
     @property
     def nbytes(self) -> int:
@@ -169,21 +204,53 @@ class BM25Index:
         return self.data.nbytes + self.indices.nbytes + self.indptr.nbytes
 
 
-def _best(
-    scores: np.ndarray, postings: Sequence[np.ndarray], k: int
-) -> tuple[list[int], list[float]]:
-    """Returns the k best among the documents in `postings`, which are all that have a score."""
-    touched = postings[0] if len(postings) == 1 else np.concatenate(postings)
-    found = scores[touched]
-    if k < len(touched):
-        # A document in several postings takes several places, so the k-th best of them is a bound.
-        room = min(len(touched), k * len(postings))
-        bound = np.partition(found, len(touched) - room)[len(touched) - room]
-        touched = touched[found >= bound]
+def _still_near(
+    scores: np.ndarray, seen: Sequence[np.ndarray], k: int, most: float
+) -> np.ndarray | None:
+    """Returns the documents that can still be among the k best, or None if unseen ones can, too.
+
+    Args:
+        scores: [documents]; what the words so far gave.
+        seen: the documents of those words.
+        k: number of documents wanted.
+        most: what the other words can give to a document at most.
+    """
+    touched = np.concatenate(seen)
+    documents, values = _top(scores, touched, k, len(seen))
+    if len(documents) < k:
+        return None
+    floor = float(values[-1])
+    floor -= _ROUNDING * (floor + most)
+    return np.unique(touched[scores[touched] >= floor - most]) if most < floor else None
+
+
+def _add_to(scores: np.ndarray, near: np.ndarray, terms: Sequence[_Term]) -> None:
+    """Adds what these words give to the documents `near`, and to no other."""
+    for documents, gains, _ in terms:
+        places = np.minimum(np.searchsorted(documents, near), len(documents) - 1)
+        hit = documents[places] == near
+        scores[near[hit]] += gains[places[hit]]
+
+
+def _top(
+    scores: np.ndarray, touched: np.ndarray, k: int, times: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the k best documents among those in `touched` and their scores, the best first.
+
+    Args:
+        scores: [documents].
+        touched: documents, none of them more than `times` times.
+        k: number of documents wanted.
+        times: see `touched`.
+    """
+    room = k * times  # places that the k best take at most
+    if room < len(touched):
+        found = scores[touched]
+        touched = touched[found >= np.partition(found, len(touched) - room)[len(touched) - room]]
     documents = np.unique(touched)
     values = scores[documents]
     order = np.lexsort((documents, -values))[:k]
-    return documents[order].tolist(), values[order].tolist()
+    return documents[order], values[order]
 
 
 def _score(

@@ -54,5 +54,5 @@ def check(path: Path) -> DataReport | None:
         else "",
         facts=facts,
         problems=tuple(shown),
-        usage=f'gym.make("turnwise/MultiHopSearch-v0", data="{path}")',
+        usage=f'"turnwise/MultiHopSearch-v0", data="{path}"',
     )

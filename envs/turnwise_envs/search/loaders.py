@@ -129,7 +129,7 @@ class LoadedQuestions(TaskSet):
                 f"task set); the first: {first}",
                 stacklevel=2,
             )
-        self.form = self._rows[0].form
+        self.form = ", ".join(dict.fromkeys(row.form for row in self._rows))
 
     def _read(self) -> None:
         own_ids: dict[str, str] = {}
