@@ -72,7 +72,7 @@ def test_skipping_common_words_loses_nothing():
     index = BM25Index.build(" ".join(f"w{rank}" for rank in row) for row in ranks)
     numbers = list(index.vocabulary)
     for _ in range(300):
-        words = rng.choice(numbers, size=5, replace=False).tolist() + ["w1", "w2"]
+        words = [*rng.choice(numbers, size=5, replace=False).tolist(), "w1", "w2"]
         scores = np.zeros(index.num_docs, dtype=np.float32)
         for documents, gains, _ in index._terms(" ".join(words)):
             scores[documents] += gains

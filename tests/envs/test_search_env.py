@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import turnwise_envs
-from turnwise_envs.errors import UsageError
+from turnwise_envs.errors import SnapshotError
 from turnwise_envs.search.grading import grade
 from turnwise_envs.search.question import MENU_ANSWERS, MENU_QUERIES
 from turnwise_envs.search.tasks import SPLITS
@@ -264,8 +264,9 @@ def test_snapshots_keep_what_was_found():
         if one[2]:
             break
     assert one[4]["success"]
-    with pytest.raises(UsageError, match="top_k"):
-        turnwise_envs.restore(gym.make(ID, top_k=4, expose_reference=True), blob)
+    elsewhere = gym.make(ID, top_k=4, expose_reference=True)
+    with pytest.raises(SnapshotError, match=r"top_k was \[3\], here \[4\]"):
+        turnwise_envs.restore(elsewhere, blob)
 
 
 def test_search_r1_tags():
@@ -296,6 +297,12 @@ def test_tags_say_every_action(env, verb, text, thought):
         assert tagged.parse(tagged.render(action)).action.strip() == action.strip()
 
 
+def one_search(arguments):
+    env = gym.make(ID, **arguments)
+    env.reset(seed=0)
+    env.step("search[x]")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -314,6 +321,4 @@ def test_tags_say_every_action(env, verb, text, thought):
 )
 def test_arguments_that_cannot_be(arguments, message):
     with pytest.raises(turnwise_envs.TurnwiseError, match=message):
-        env = gym.make(ID, **arguments)
-        env.reset(seed=0)
-        env.step("search[x]")
+        one_search(arguments)

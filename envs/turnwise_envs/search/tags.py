@@ -2,9 +2,9 @@
 
     <think>Who wrote it?</think><search>The Winter Clock author</search>
 
-Only the first block after the thought acts; what a model writes behind it (an invented
-`<information>` block with an `<answer>` in it, say) is ignored, as if generation had stopped at the
-closing tag.
+Only the first block after the thought acts; what a model writes behind it is ignored, as if
+generation had stopped at the closing tag, and so is an `<information>` block that it invents or
+repeats, wherever it stands.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ _TAG = re.compile(rf"<(?=\s*/?\s*(?:{_TAGS})\s*/?>)", re.IGNORECASE)
 _ESCAPE = re.compile(rf"<(?=/?(?:{_TAGS})>)|&(?=(?:lt|amp);)")
 _UNESCAPE = re.compile(r"&(lt|amp);")
 _BLOCK = re.compile(r"<(search|read|answer|action)>(.*?)</\1>", re.DOTALL)
+
+_QUOTED = re.compile(r"<information>.*?(?:</information>|\Z)", re.DOTALL)
 
 
 class SearchR1Format(ActionFormat):
@@ -47,7 +49,7 @@ class SearchR1Format(ActionFormat):
         _, closed, rest = completion.rpartition("</think>")
         if not closed and "<think>" in rest:
             return self._error("<think> was not closed")
-        found = _BLOCK.search(rest)
+        found = _BLOCK.search(_QUOTED.sub("", rest))
         if found is None:
             return self._error("there was no complete block")
         text = found[2]
