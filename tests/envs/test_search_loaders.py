@@ -194,6 +194,15 @@ def test_questions_without_paragraphs_need_a_corpus(tmp_path):
     }
 
 
+def test_check_knows_corpora(tmp_path):
+    rows = [{"id": n, "title": f"T{n}", "text": "white"} for n in range(30)]
+    (report,) = check_data(write_lines(tmp_path / "p.jsonl", *rows))
+    assert (report.kind, report.count, report.problems) == ("search corpus", 30, ())
+    (report,) = check_data(write_lines(tmp_path / "q.jsonl", *rows, {"id": 7, "text": "x"}))
+    assert report.count == 0
+    assert "line 31 must have an id of its own, got '7'" in report.problems[0]
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

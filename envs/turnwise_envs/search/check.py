@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from itertools import islice
 from pathlib import Path
 
 from turnwise_envs.data import DataReport
 from turnwise_envs.errors import DataError
-from turnwise_envs.search.loaders import SPLIT_NAMES, LoadedQuestions, looks_like_questions
+from turnwise_envs.search.corpus import Corpus
+from turnwise_envs.search.loaders import (
+    SPLIT_NAMES,
+    SUFFIXES,
+    LoadedQuestions,
+    looks_like_questions,
+    open_corpus,
+)
+from turnwise_envs.search.rows import parse_passage, read_json
 
 _SHOWN_PROBLEMS = 50
+_LOOKED_AT = 20
 
 
 def check(path: Path) -> DataReport | None:
-    """Multi-hop questions: HotpotQA, 2WikiMultihopQA, MuSiQue, or JSONL rows with paragraphs."""
+    """Multi-hop questions (HotpotQA, 2WikiMultihopQA, MuSiQue, JSONL rows) or a search corpus."""
     files = [path] if path.is_file() else sorted(path.rglob("*"))
     if not any(looks_like_questions(file) for file in files):
-        return None
+        return _check_corpus(path) if path.is_file() and _looks_like_passages(path) else None
     problems: dict[str, None] = {}
     facts: dict[str, str] = {}
     found: dict[str, LoadedQuestions] = {}
@@ -55,4 +65,34 @@ def check(path: Path) -> DataReport | None:
         facts=facts,
         problems=tuple(shown),
         usage=f'"turnwise/MultiHopSearch-v0", data="{path}"',
+    )
+
+
+def _looks_like_passages(file: Path) -> bool:
+    """Returns whether all of a file's first rows are passages: title and text, or contents."""
+    if file.suffix not in SUFFIXES:
+        return False
+    try:
+        rows = list(islice(read_json(file), _LOOKED_AT))
+        for place, value in rows:
+            parse_passage(place, value)
+    except DataError:
+        return False
+    return bool(rows)
+
+
+def _check_corpus(path: Path) -> DataReport:
+    corpus: Corpus | None = None
+    problems: tuple[str, ...] = ()
+    try:
+        corpus = open_corpus(str(path))
+    except DataError as error:
+        problems = (str(error),)
+    return DataReport(
+        kind="search corpus",
+        count=len(corpus) if corpus else 0,
+        unit="passages",
+        version=corpus.digest if corpus else "",
+        problems=problems,
+        usage=f'"turnwise/MultiHopSearch-v0", data=..., corpus="{path}"',
     )
