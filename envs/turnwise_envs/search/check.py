@@ -69,13 +69,18 @@ def check(path: Path) -> DataReport | None:
 
 
 def _looks_like_passages(file: Path) -> bool:
-    """Returns whether all of a file's first rows are passages: title and text, or contents."""
+    """Returns whether all of a file's first rows are passages: title and text, or contents.
+
+    Rows with objects in them are something else: WebShop's products have contents, too.
+    """
     if file.suffix not in SUFFIXES:
         return False
     try:
         rows = list(islice(read_json(file), _LOOKED_AT))
         for place, value in rows:
             parse_passage(place, value)
+            if any(isinstance(column, dict | list) for column in value.values()):
+                return False
     except DataError:
         return False
     return bool(rows)
