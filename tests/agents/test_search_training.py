@@ -24,16 +24,30 @@ def train(folder, *words):
     ]
 
 
-@pytest.mark.parametrize("algorithm", ["grpo", "gigpo"])
+@pytest.mark.parametrize("algorithm", [pytest.param("grpo", marks=pytest.mark.slow), "gigpo"])
 def test_a_tabular_policy_learns_eight_questions(tmp_path, algorithm):
     curve = train(
         tmp_path / "run",
         *("--model", "tabular", "--algorithm", algorithm, "--num-tasks", "8"),
         *("--env-kwargs", '{"actions": "menu"}', "--learner.learning-rate", "2.4"),
-        *("--trainer.iterations", "24"),
+        *("--trainer.iterations", "16"),
     )
     assert sum(curve[:2]) / 2 < 0.2
     assert sum(curve[-3:]) / 3 > 0.6
+
+
+@pytest.mark.slow
+def test_the_tiny_preset_learns_single_questions(tmp_path):
+    world = {"difficulty": "easy", "hops": [1, 1], "num_articles": 1200}
+    curve = train(
+        tmp_path / "run",
+        *("--model", "tiny", "--algorithm", "grpo", "--num-tasks", "16"),
+        *("--env-kwargs", json.dumps({**world, "top_k": 1, "max_turns": 4})),
+        *("--max-new-tokens", "24", "--max-context-tokens", "512"),
+        *("--trainer.iterations", "10", "--learner.learning-rate", "1e-3"),
+    )
+    assert curve[0] < 0.5
+    assert sum(curve[-3:]) / 3 > curve[0] + 0.25
 
 
 def evaluate(policy, data, out):
