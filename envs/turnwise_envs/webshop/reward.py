@@ -224,12 +224,13 @@ def exact_attributes(article: Product, attributes: Sequence[str]) -> int:
 
 
 def _says(article: Product, attribute: str) -> bool:
-    """Returns whether a text of the article says these words in a row, not negated."""
+    """Returns whether a text of the article says these words in a row, not negated ("not", "free")."""
     for text in (article.title, *article.bullets, article.description):
         plain = f" {_plain(text)} "
         place = plain.find(f" {attribute} ")
         while place >= 0:
-            if not _NEGATION.search(plain[: place + 1]):
+            rest = plain[place + len(attribute) + 2 :]
+            if not (_NEGATION.search(plain[: place + 1]) or rest.startswith("free ")):
                 return True
             place = plain.find(f" {attribute} ", place + 1)
     return False
