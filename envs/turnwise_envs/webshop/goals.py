@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from turnwise_envs.webshop.dice import Dice
 from turnwise_envs.webshop.generator import bare, make_product, type_of
@@ -63,7 +63,7 @@ def _is_ood(kind: int) -> bool:
     return kind % OOD_STRIDE == OOD_STRIDE - 1
 
 
-@lru_cache(maxsize=None)
+@cache
 def _types(split: str, two_options: bool) -> tuple[int, ...]:
     return tuple(
         number
@@ -135,7 +135,14 @@ def word(
     qualities = [a for a in attributes if a not in whole]
     parts = [whole[a] for a in attributes if a in whole]
     opening = dice.pick(
-        ("i am looking for", "find me", "i need", "i want to buy", "can you find me", "i would like")
+        (
+            "i am looking for",
+            "find me",
+            "i need",
+            "i want to buy",
+            "can you find me",
+            "i would like",
+        )
     )
     if dice.below(3) == 0:
         thing = kind.query + (f" that are {' and '.join(qualities)}" if qualities else "")
@@ -143,13 +150,19 @@ def word(
     else:
         glue = dice.pick((", ", " and "))
         noun = " ".join([glue.join(qualities), kind.noun]).strip()
-        thing = noun if noun.endswith(_ARTICLES) else f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+        thing = (
+            noun if noun.endswith(_ARTICLES) else f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+        )
         thing += dice.pick((" with ", " that has ")) + " and ".join(parts) if parts else ""
     text = f"{opening} {thing}{_option_phrase(dice, options)}"
     if limit >= NO_LIMIT:
         return text
     return text + dice.pick(
-        (price_phrase(limit), f", for less than {limit:.2f} dollars", f", under {limit:.2f} dollars")
+        (
+            price_phrase(limit),
+            f", for less than {limit:.2f} dollars",
+            f", under {limit:.2f} dollars",
+        )
     )
 
 

@@ -172,7 +172,9 @@ def format_page(page: Page, mode: str) -> str:
 def _rich(parts: Sequence[tuple[int, str, str, bool]]) -> str:
     lines = []
     for kind, text, _, marked in parts:
-        button = f"[clicked button] {text} [clicked button_]" if marked else f"[button] {text} [button_]"
+        button = (
+            f"[clicked button] {text} [clicked button_]" if marked else f"[button] {text} [button_]"
+        )
         if kind == TEXT:
             lines.append(text)
         elif kind == LINK:

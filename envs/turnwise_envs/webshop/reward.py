@@ -12,8 +12,9 @@ tagger (`nouns.py`), and prices do not differ between processes (`products.settl
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -27,16 +28,110 @@ FUZZY = 85
 """A fuzzy ratio above this is a match."""
 
 COLOR_SET = tuple(
-    """
-    alabaster apricot aqua ash asphalt azure banana beige black blue blush bordeaux bronze brown
-    burgundy camel camo caramel champagne charcoal cheetah chestnut chocolate christmas coffee
-    cognac copper coral cranberry cream crystal dark denim eggplant elephant espresso fuchsia gold
-    granite grape graphite grass gray green grey heather indigo ivory ivy khaki lavender lemon
-    leopard light lilac lime magenta maroon mauve merlot midnight mint mocha multicolor mushroom
-    mustard natural navy nude olive orange peach pewter pink plum purple rainbow red rose royal
-    rust sand sapphire seashell silver skull slate steel stone stonewash sunflower tan taupe teal
-    tiger turquoise violet walnut wheat white wine yellow
-    """.split()
+    [
+        "alabaster",
+        "apricot",
+        "aqua",
+        "ash",
+        "asphalt",
+        "azure",
+        "banana",
+        "beige",
+        "black",
+        "blue",
+        "blush",
+        "bordeaux",
+        "bronze",
+        "brown",
+        "burgundy",
+        "camel",
+        "camo",
+        "caramel",
+        "champagne",
+        "charcoal",
+        "cheetah",
+        "chestnut",
+        "chocolate",
+        "christmas",
+        "coffee",
+        "cognac",
+        "copper",
+        "coral",
+        "cranberry",
+        "cream",
+        "crystal",
+        "dark",
+        "denim",
+        "eggplant",
+        "elephant",
+        "espresso",
+        "fuchsia",
+        "gold",
+        "granite",
+        "grape",
+        "graphite",
+        "grass",
+        "gray",
+        "green",
+        "grey",
+        "heather",
+        "indigo",
+        "ivory",
+        "ivy",
+        "khaki",
+        "lavender",
+        "lemon",
+        "leopard",
+        "light",
+        "lilac",
+        "lime",
+        "magenta",
+        "maroon",
+        "mauve",
+        "merlot",
+        "midnight",
+        "mint",
+        "mocha",
+        "multicolor",
+        "mushroom",
+        "mustard",
+        "natural",
+        "navy",
+        "nude",
+        "olive",
+        "orange",
+        "peach",
+        "pewter",
+        "pink",
+        "plum",
+        "purple",
+        "rainbow",
+        "red",
+        "rose",
+        "royal",
+        "rust",
+        "sand",
+        "sapphire",
+        "seashell",
+        "silver",
+        "skull",
+        "slate",
+        "steel",
+        "stone",
+        "stonewash",
+        "sunflower",
+        "tan",
+        "taupe",
+        "teal",
+        "tiger",
+        "turquoise",
+        "violet",
+        "walnut",
+        "wheat",
+        "white",
+        "wine",
+        "yellow",
+    ]
 )
 """The original's colour words, in its order, which decides where a text holds several."""
 
@@ -47,8 +142,8 @@ class Score:
 
     Attributes:
         reward: in [0, 1].
-        components: "attributes", "options" and "price", scaled by the type factor; they add up to
-            `reward`, in this order, to the last bit.
+        components: "attributes", "options" and "price", scaled by the type factor; in this order
+            they add up to `reward`, to the last bit for goals of up to 16 parts.
         type_factor: r_type, in [0, 1].
         matched: numbers of matched attributes, options and prices.
     """
@@ -69,28 +164,39 @@ def make_score(matched: tuple[int, int, int], parts: int, type_factor: float) ->
     """
     reward = sum(matched) / parts * type_factor
     shares = [count / parts * type_factor for count in matched]
-    largest = shares.index(max(shares))
-    while (rest := reward - sum(shares)) != 0.0:  # rounding; one or two rounds
-        shares[largest] += rest
+    _settle(shares, reward)
     components = dict(zip(("attributes", "options", "price"), shares, strict=True))
     return Score(reward, components, type_factor, matched)
+
+
+def _settle(shares: list[float], total: float) -> None:
+    """Moves one positive share by units in the last place so that all add up to `total`."""
+    for i in sorted(range(len(shares)), key=lambda i: shares[i]):
+        start, unit = shares[i], math.ulp(shares[i])
+        for steps in sorted(range(-16, 17), key=abs) if start else ():
+            shares[i] = start + steps * unit
+            if sum(shares) == total:
+                return
+        shares[i] = start
 
 
 # -------------------------------------------------------------------- the paper's formula
 
 
-def webshop_score(article: Product, goal: Goal, wanted: Product, chosen: Iterable[str]) -> Score:
+def webshop_score(
+    article: Product, goal: Goal, wanted: Product, chosen: Mapping[str, str]
+) -> Score:
     """Returns the paper's reward for buying `article` with the `chosen` option values.
 
     Args:
         article: what is bought.
         goal: what was asked for.
         wanted: the product that the goal was made from.
-        chosen: the chosen values.
+        chosen: the chosen value of each option; the formula does not look at the names.
     """
     matched = (
         fuzzy_attributes(article, goal.attributes),
-        fuzzy_options(chosen, goal.options.values()),
+        fuzzy_options(chosen.values(), goal.options.values()),
         int(article.price <= goal.price_upper),
     )
     return make_score(matched, goal.parts, type_factor(article, wanted))
@@ -159,9 +265,7 @@ _WORDS = re.compile(r"[^\W_]+(?:\.\d+)?|[|+*-](?=\s*\d)")
 _NEGATION = re.compile(r"\b(?:not|no|non|never|without|isn t|aren t)(?: [^\W_]+)? $")
 
 
-def strict_score(
-    article: Product, goal: Goal, wanted: Product, chosen: dict[str, str]
-) -> Score:
+def strict_score(article: Product, goal: Goal, wanted: Product, chosen: Mapping[str, str]) -> Score:
     """Returns the strict reward for buying `article`.
 
     Options match if they are the same value of the same option, attributes if the article has that
@@ -195,7 +299,7 @@ def same_value(value: str) -> str:
     return " ".join("grey" if word == "gray" else word for word in text.split())
 
 
-def exact_options(chosen: dict[str, str], goal: Goal) -> int:
+def exact_options(chosen: Mapping[str, str], goal: Goal) -> int:
     """Returns how many wanted option values are chosen, each for its own option."""
     if goal.named:
         return sum(

@@ -29,8 +29,41 @@ K1, B = 0.9, 0.4
 _TOKEN = re.compile(r"[^\W_]+(?:\.\d+)?")
 _TERM_BYTES = 24
 _STOP_WORDS = frozenset(
-    "a an and are as at be but by for if in into is it no not of on or such that the their then "
-    "there these they this to was will with".split()
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "but",
+        "by",
+        "for",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "no",
+        "not",
+        "of",
+        "on",
+        "or",
+        "such",
+        "that",
+        "the",
+        "their",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "to",
+        "was",
+        "will",
+        "with",
+    ]
 )
 _ARRAYS = ("terms", "rows", "starts", "documents", "scores")
 
@@ -137,11 +170,12 @@ class Index:
     @classmethod
     def open(cls, folder: Path) -> Index:
         """Returns the index that `save` wrote, memory-mapped."""
-        arrays = [
+        terms, rows, starts, documents, scores = (
             np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
             for name in _ARRAYS
-        ]
-        return cls(*arrays, size=int(np.load(folder / "size.npy")))
+        )
+        size = int(np.load(folder / "size.npy"))
+        return cls(terms, rows, starts, documents, scores, size)
 
 
 def build_index(documents: Iterable[str]) -> Index:

@@ -166,7 +166,7 @@ PRODUCT_TYPES: tuple[ProductType, ...] = (
           "a glass shade, a linen shade, a usb port, a touch switch, a brass finish, an led bulb",
           (20, 140), _COLOR, ("style", STYLES)),
     _type("electronics", "Phones > Phone Cases", "phone case", "phone cases",
-          "wireless charging, a kickstand, tempered glass, a card slot, a wrist strap, a magnet ring",
+          "wireless charging, a kickstand, tempered glass, a card slot, a strap, a magnet ring",
           (8, 45), _COLOR, ("size", PHONES)),
     _type("grocery", "Snacks > Potato Chips", "potato chips", "potato chips",
           "sunflower oil, avocado oil, real potatoes, sea salt, a resealable pouch", (4, 28),
