@@ -27,112 +27,17 @@ from turnwise_envs.webshop.products import Product
 FUZZY = 85
 """A fuzzy ratio above this is a match."""
 
-COLOR_SET = tuple(
-    [
-        "alabaster",
-        "apricot",
-        "aqua",
-        "ash",
-        "asphalt",
-        "azure",
-        "banana",
-        "beige",
-        "black",
-        "blue",
-        "blush",
-        "bordeaux",
-        "bronze",
-        "brown",
-        "burgundy",
-        "camel",
-        "camo",
-        "caramel",
-        "champagne",
-        "charcoal",
-        "cheetah",
-        "chestnut",
-        "chocolate",
-        "christmas",
-        "coffee",
-        "cognac",
-        "copper",
-        "coral",
-        "cranberry",
-        "cream",
-        "crystal",
-        "dark",
-        "denim",
-        "eggplant",
-        "elephant",
-        "espresso",
-        "fuchsia",
-        "gold",
-        "granite",
-        "grape",
-        "graphite",
-        "grass",
-        "gray",
-        "green",
-        "grey",
-        "heather",
-        "indigo",
-        "ivory",
-        "ivy",
-        "khaki",
-        "lavender",
-        "lemon",
-        "leopard",
-        "light",
-        "lilac",
-        "lime",
-        "magenta",
-        "maroon",
-        "mauve",
-        "merlot",
-        "midnight",
-        "mint",
-        "mocha",
-        "multicolor",
-        "mushroom",
-        "mustard",
-        "natural",
-        "navy",
-        "nude",
-        "olive",
-        "orange",
-        "peach",
-        "pewter",
-        "pink",
-        "plum",
-        "purple",
-        "rainbow",
-        "red",
-        "rose",
-        "royal",
-        "rust",
-        "sand",
-        "sapphire",
-        "seashell",
-        "silver",
-        "skull",
-        "slate",
-        "steel",
-        "stone",
-        "stonewash",
-        "sunflower",
-        "tan",
-        "taupe",
-        "teal",
-        "tiger",
-        "turquoise",
-        "violet",
-        "walnut",
-        "wheat",
-        "white",
-        "wine",
-        "yellow",
-    ]
-)
+_COLORS = """
+alabaster apricot aqua ash asphalt azure banana beige black blue blush bordeaux bronze brown
+burgundy camel camo caramel champagne charcoal cheetah chestnut chocolate christmas coffee
+cognac copper coral cranberry cream crystal dark denim eggplant elephant espresso fuchsia gold
+granite grape graphite grass gray green grey heather indigo ivory ivy khaki lavender lemon
+leopard light lilac lime magenta maroon mauve merlot midnight mint mocha multicolor mushroom
+mustard natural navy nude olive orange peach pewter pink plum purple rainbow red rose royal
+rust sand sapphire seashell silver skull slate steel stone stonewash sunflower tan taupe teal
+tiger turquoise violet walnut wheat white wine yellow
+"""
+COLOR_SET = tuple(_COLORS.split())
 """The original's colour words, in its order, which decides where a text holds several."""
 
 
@@ -328,7 +233,7 @@ def exact_attributes(article: Product, attributes: Sequence[str]) -> int:
 
 
 def _says(article: Product, attribute: str) -> bool:
-    """Returns whether a text of the article says these words in a row, not negated ("not", "free")."""
+    """Returns whether a text of the article says these words in a row and does not negate them."""
     for text in (article.title, *article.bullets, article.description):
         plain = f" {_plain(text)} "
         place = plain.find(f" {attribute} ")

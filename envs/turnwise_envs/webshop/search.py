@@ -28,43 +28,11 @@ K1, B = 0.9, 0.4
 
 _TOKEN = re.compile(r"[^\W_]+(?:\.\d+)?")
 _TERM_BYTES = 24
-_STOP_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "but",
-        "by",
-        "for",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "no",
-        "not",
-        "of",
-        "on",
-        "or",
-        "such",
-        "that",
-        "the",
-        "their",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "to",
-        "was",
-        "will",
-        "with",
-    ]
-)
+_STOP_TEXT = """
+a an and are as at be but by for if in into is it no not of on or such that the their then there
+these they this to was will with
+"""
+_STOP_WORDS = frozenset(_STOP_TEXT.split())
 _ARRAYS = ("terms", "rows", "starts", "documents", "scores")
 
 

@@ -52,7 +52,7 @@ class GeneratedShopTasks(GeneratedTaskSet):
     @cached_property
     def catalogue(self) -> Catalogue:
         """What is sold (built on first use)."""
-        return generated_catalogue(**self.options)
+        return generated_catalogue(self.options["num_products"], self.options["catalogue_seed"])
 
     def goal(self, task: Task) -> Goal:
         """Returns the goal of a task of this set; needs no catalogue."""
