@@ -229,9 +229,21 @@ class WebShopEnv(TextEnv):
         options |= {"observation": self.observation, "reward": self.reward}
         return {**super().identity(), **options}
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The shop stands on the shared catalogue; a copy finds its own again.
+        visit = None if self._shop is None else self._shop.to_json()
+        return {**super().__getstate__(), "_shop": visit}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._shop is not None:
+            visit = self._shop
+            self._build(self.task)
+            self._shop.put_into(visit)
+
     # ---------------------------------------------------------------- the visit
 
-    def _build(self, task: Task) -> None:
+    def _build(self, task: Task | None) -> None:
         built: ShopTask = self.tasks.build(task)  # type: ignore[attr-defined]
         goal = built.goal
         self._shop = Shop(built.catalogue, goal)
