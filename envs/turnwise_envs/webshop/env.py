@@ -19,10 +19,11 @@ from turnwise_envs.webshop.expert import (
     wanted_options,
 )
 from turnwise_envs.webshop.goals import SPLITS
+from turnwise_envs.webshop.loader import resolve
 from turnwise_envs.webshop.pages import MODES, Page, done_page, format_page
 from turnwise_envs.webshop.reward import strict_score, webshop_score
 from turnwise_envs.webshop.shop import Shop
-from turnwise_envs.webshop.tasks import ShopTask, shop_tasks
+from turnwise_envs.webshop.tasks import build, shop_tasks
 
 SCORES = {"strict": strict_score, "webshop": webshop_score}
 
@@ -85,9 +86,9 @@ class WebShopEnv(TextEnv):
         WebShop [SEP] Instruction: [SEP] i need a slim fit t-shirt, under 30.00 dollars [SEP] Search
 
     then come pages of ten results (id, title, price), articles (options, title, price, rating,
-    buttons), their description, features and reviews, and the receipt. `text_rich` writes one text
-    a line, buttons as `[button] Buy Now [button_]`, what was chosen or opened as `[clicked button]`.
-    `html` is a page of the same content.
+    buttons), their description, features and reviews, and the receipt. `text_rich` has one text a
+    line, buttons as `[button] Buy Now [button_]`, chosen options and opened articles as
+    `[clicked button]`; `html` is a page of the same content.
 
     ## Rewards
 
@@ -197,10 +198,11 @@ class WebShopEnv(TextEnv):
             raise UsageError(f"reward must be one of {', '.join(SCORES)}, got {reward!r}.")
         self.observation = observation
         self.reward = reward
+        path = resolve(data_dir)
         self._options: dict[str, Any] = {
             "num_products": num_products,
             "catalogue_seed": catalogue_seed,
-            "data_dir": data_dir,
+            "data_dir": None if path is None else str(path),
             "goals": goals,
         }
         self.make_tasks()  # a wrong argument is an error now, not at the first reset
@@ -244,7 +246,7 @@ class WebShopEnv(TextEnv):
     # ---------------------------------------------------------------- the visit
 
     def _build(self, task: Task | None) -> None:
-        built: ShopTask = self.tasks.build(task)  # type: ignore[attr-defined]
+        built = build(self.tasks, task)  # type: ignore[arg-type]
         goal = built.goal
         self._shop = Shop(built.catalogue, goal)
         self._seed = built.seed

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from turnwise_envs.splits import STREAM, GeneratedTaskSet, Task
 from turnwise_envs.webshop.catalogue import Catalogue, check_size, generated_catalogue
 from turnwise_envs.webshop.generator import GENERATOR
 from turnwise_envs.webshop.goals import KINDS, Goal, make_goal
+from turnwise_envs.webshop.loader import LoadedShopTasks, resolve
 
 TASKS_PER_SPLIT = 10_000
 
@@ -64,24 +64,28 @@ class GeneratedShopTasks(GeneratedTaskSet):
             self.seed_of(task.index),
         )
 
-    def build(self, task: Task) -> ShopTask:
-        """Returns what the environment plays."""
-        return ShopTask(self.catalogue, self.goal(task), self.seed_of(task.index))
-
 
 def shop_tasks(
     split: str,
     *,
     num_products: int = 1000,
     catalogue_seed: int = 0,
-    data_dir: Path | str | None = None,
+    data_dir: str | bool | None = None,
     goals: str = "synthetic",
     **_: Any,
-) -> GeneratedShopTasks:
+) -> GeneratedShopTasks | LoadedShopTasks:
     """Returns the tasks of a split for `WebShopEnv`'s arguments.
 
     Raises:
         UsageError: If an argument cannot be used.
         DataError: If `data_dir` holds no products or no goals for this split.
     """
-    return GeneratedShopTasks(split, num_products, catalogue_seed)
+    path = resolve(data_dir)
+    if path is None:
+        return GeneratedShopTasks(split, num_products, catalogue_seed)
+    return LoadedShopTasks(split, path, goals)
+
+
+def build(tasks: GeneratedShopTasks | LoadedShopTasks, task: Task) -> ShopTask:
+    """Returns what the environment plays of a task of this set."""
+    return ShopTask(tasks.catalogue, tasks.goal(task), tasks.seed_of(task.index))
