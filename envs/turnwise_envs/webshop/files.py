@@ -8,6 +8,7 @@ items_human_ins*.json     {asin: [{"instruction", "instruction_attributes", ...}
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -229,7 +230,8 @@ def _list(value: Any) -> list[str]:
 def _pricing(value: Any) -> list[float]:
     """Returns no price, one, or the two ends of a range, from "$9.99 - $12.50" or numbers."""
     if isinstance(value, list):
-        return [float(price) for price in value if isinstance(price, int | float)][:2]
+        numbers = [float(price) for price in value if isinstance(price, int | float)]
+        return [price for price in numbers if 0 <= price < math.inf][:2]
     texts = _text(value).split("$")[1:]
     digits = [re.sub(r"[^\d.]", "", text) for text in texts]
     return [float(d) for d in digits if re.fullmatch(r"\d+(\.\d*)?|\.\d+", d)][:2]
@@ -254,8 +256,8 @@ def _reviews(value: Any) -> tuple[Review, ...]:
     reviews = []
     for entry in entries:
         if isinstance(entry, dict):
-            score = entry.get("score", entry.get("stars", 0))
-            stars = int(float(score)) if re.fullmatch(r"\d+(\.\d+)?", str(score)) else 0
+            score = str(entry.get("score", entry.get("stars", 0)))
+            stars = int(float(score)) if re.fullmatch(r"[0-5](\.\d+)?", score) else 0
             body = _text(entry.get("body") or entry.get("review"))
             reviews.append(Review(_text(entry.get("title")), stars, body))
     return tuple(reviews)

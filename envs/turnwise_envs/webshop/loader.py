@@ -164,9 +164,6 @@ def load(path: Path, source: str) -> ShopData:
         store, index = _read(files, None, bad)
     else:
         store, index = _cached(files, bad)
-    if not len(store):
-        reason = next(iter(bad.values()), "the list is empty")
-        raise DataError(f"{files.products} must hold products, got none that can be used: {reason}")
     catalogue = Catalogue(len(store), store.product, store.find, index)
     instructions = tuple(_instructions(store, read_json(wanted), source, bad))
     return ShopData(catalogue, instructions, bad)
@@ -174,17 +171,11 @@ def load(path: Path, source: str) -> ShopData:
 
 def _read(files: Files, folder: Path | None, bad: dict[str, str]) -> tuple[ProductStore, Index]:
     """Reads products into a store and an index; notes what is left out in `bad`."""
-    documents: list[str] = []
-
-    def keep() -> Iterator[Product]:
-        for product in read_products(files, bad):
-            documents.append(product.document)
-            yield product
-
-    store = ProductStore.write(keep(), folder)
-    if not documents:
-        return store, build_index(["nothing"])
-    return store, build_index(documents)
+    store = ProductStore.write(read_products(files, bad), folder)
+    if not len(store):
+        reason = next(iter(bad.values()), "the list is empty")
+        raise DataError(f"{files.products} must hold products, got none that can be used: {reason}")
+    return store, build_index(store.product(i).document for i in range(len(store)))
 
 
 def read_products(files: Files, bad: dict[str, str]) -> Iterator[Product]:
@@ -200,9 +191,8 @@ def read_products(files: Files, bad: dict[str, str]) -> Iterator[Product]:
     seen: set[str] = set()
     for place, raw in raw_products(files.products):
         try:
-            product = make_product(
-                raw, known.get(raw.get("asin")) if isinstance(raw, dict) else None
-            )
+            asin = raw.get("asin") if isinstance(raw, dict) else None
+            product = make_product(raw, known.get(str(asin)))
             if product.asin in seen:
                 raise DataError(f"asin must be unique, got {product.asin} again")
         except DataError as error:
@@ -215,11 +205,8 @@ def read_products(files: Files, bad: dict[str, str]) -> Iterator[Product]:
 
 def _cached(files: Files, bad: dict[str, str]) -> tuple[ProductStore, Index]:
     """Returns store and index from the cache folder, made there on first use."""
-    stats = [
-        (str(f), f.stat().st_size, f.stat().st_mtime_ns)
-        for f in (files.products, files.instructions)
-        if f
-    ]
+    parts = [file for file in (files.products, files.instructions) if file is not None]
+    stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in parts]
     folder = cache_folder() / "webshop" / f"{LOADER}-{SEARCH_VERSION}-{content_id(stats)}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -246,9 +233,9 @@ def _instructions(
         listed = entries[asin] if isinstance(entries[asin], list) else [entries[asin]]
         for entry in listed:
             text = entry.get("instruction") if isinstance(entry, dict) else None
-            if not text:
+            if not isinstance(text, str) or not text:
                 continue
-            attributes = tuple(entry.get("instruction_attributes") or ())
+            attributes = tuple(map(str, entry.get("instruction_attributes") or ()))
             if not attributes:
                 if source == "synthetic":
                     bad[f"instruction of {asin}"] = "must have instruction_attributes"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import mmap
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -102,5 +103,6 @@ class ProductStore:
             for name in _ARRAYS
         )
         with open(folder / "products.jsonl", "rb") as file:
-            lines = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            size = os.fstat(file.fileno()).st_size
+            lines = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
         return cls(lines, starts, asins, numbers)
