@@ -67,7 +67,7 @@ class Catalogue:
         return found if found is not None and found < self._size else None
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=8, typed=True)
 def generated_catalogue(num_products: int, seed: int) -> Catalogue:
     """Returns a generated catalogue, the same object for everybody in this process.
 
