@@ -45,7 +45,10 @@ def tokenize(text: str) -> list[str]:
 @lru_cache(maxsize=65536)
 def _fold(token: str) -> str:
     if len(token) > 3 and token.endswith("s") and token[-2] not in "sui":
-        token = token[:-3] + "y" if token.endswith("ies") and len(token) > 4 else token[:-1]
+        if token.endswith("ies") and len(token) > 4:
+            token = token[:-3] + "y"
+        else:
+            token = token[: -2 if token.endswith(("sses", "shes", "ches", "xes", "zzes")) else -1]
     encoded = token.encode("utf-8", "surrogatepass")
     if len(encoded) > _TERM_BYTES:
         return encoded[:_TERM_BYTES].decode("utf-8", "ignore")
