@@ -36,8 +36,11 @@ class Dice:
 
     def below(self, count: int) -> int:
         """Returns a number in [0, count), count well below 2**32."""
-        self._state = (self._state + _GOLDEN) & _MASK
-        return (mix(self._state) >> 32) * count >> 32
+        self._state = value = (self._state + _GOLDEN) & _MASK
+        # `mix`, written out: this is the innermost call of every generated product.
+        value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
+        value = (value ^ (value >> 27)) * 0x94D049BB133111EB & _MASK
+        return ((value ^ (value >> 31)) >> 32) * count >> 32
 
     def pick(self, items: Sequence[T]) -> T:
         """Returns one of the items."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, ClassVar
 
 import numpy as np
@@ -252,7 +251,7 @@ class WebShopEnv(TextEnv):
         self._seed = built.seed
         self._query = self._queries = None
         wanted = [goal.product, goal.instruction, goal.attributes, goal.options, goal.price_upper]
-        self._goal_key = digest(json.dumps(wanted))
+        self._goal_key = digest(ascii(wanted))
 
     def start(self, task: Task) -> str:
         """Opens the shop's start page."""
@@ -313,10 +312,10 @@ class WebShopEnv(TextEnv):
         """Returns the three digests that the class's page describes."""
         shop = self._shop
         marked = sorted(shop.opened) if self.observation == "text_rich" else None
-        state = [self._goal_key, shop.place(), marked]
-        view = [self._goal_key, shop.view()]
-        belief = [view, sorted(shop.seen)]
-        return digest(json.dumps(state)), digest(json.dumps(belief)), digest(json.dumps(view))
+        # `ascii` is many times faster than JSON, and as exact for texts, numbers and lists of them.
+        state = ascii((self._goal_key, shop.place(), marked))
+        view = ascii((self._goal_key, shop.view()))
+        return digest(state), digest(view + ascii(sorted(shop.seen))), digest(view)
 
     def gold(self) -> tuple[list[str], list[str]]:
         """Returns (id of the wanted product and the values to choose, its attributes)."""

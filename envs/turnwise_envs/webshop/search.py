@@ -80,6 +80,7 @@ class Index:
         self._documents, self._scores = documents, scores
         self.size = size
         self.search = lru_cache(maxsize=4096)(self._search)
+        self._row = lru_cache(maxsize=65536)(self._find_row)
 
     @property
     def num_terms(self) -> int:
@@ -91,7 +92,7 @@ class Index:
         """Bytes of the five arrays."""
         return sum(getattr(self, f"_{name}").nbytes for name in _ARRAYS)
 
-    def _row(self, term: str) -> int | None:
+    def _find_row(self, term: str) -> int | None:
         key = term.encode("utf-8", "surrogatepass")
         place = int(np.searchsorted(self._terms, np.bytes_(key)))
         if place < len(self._terms) and self._terms[place] == key:
