@@ -3,20 +3,21 @@
 import random
 import statistics
 from collections import defaultdict
+from typing import Any
 
 import gymnasium as gym
 
 NAMES = ("state_key", "belief_key", "anchor_key", "observation")
 
 
-def print_keys(env_id: str, tasks: int, episodes: int) -> None:
+def print_keys(env_id: str, tasks: int, episodes: int, **arguments: Any) -> None:
     """Prints how `belief_key` and `anchor_key` group the states of noisy expert episodes.
 
     Groups are formed within a task, as GiGPO forms them. Aliasing: the share of visits whose key
     also covers a visit with another best next action of the oracle. Splitting: the mean number of
     keys over which the visits of one `state_key` are spread.
     """
-    env = gym.make(env_id)
+    env = gym.make(env_id, **arguments)
     visits = {name: defaultdict(list) for name in NAMES}
     spread = {name: defaultdict(set) for name in NAMES}
     total = 0

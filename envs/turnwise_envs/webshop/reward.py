@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from rapidfuzz import fuzz, utils
 
 from turnwise_envs.webshop.goals import Goal
-from turnwise_envs.webshop.nouns import title_score
+from turnwise_envs.webshop.nouns import nouns, title_score
 from turnwise_envs.webshop.products import Product
 
 FUZZY = 85
@@ -136,10 +136,18 @@ def fuzzy_options(chosen: Iterable[str], wanted: Iterable[str]) -> int:
     return sum(any(similar(value, normalize_color(w)) for value in mine) for w in wanted)
 
 
-def type_factor(article: Product, wanted: Product) -> float:
-    """Returns r_type: how much the bought article is of the wanted kind."""
+def type_factor(
+    article: Product, wanted: Product, find: Callable[[str], Sequence[str]] = nouns
+) -> float:
+    """Returns r_type: how much the bought article is of the wanted kind.
+
+    Args:
+        article: what is bought.
+        wanted: the product that the goal was made from.
+        find: returns the nouns of a title, lower case.
+    """
     shared = set(article.categories) & set(wanted.categories)
-    score = title_score(article.title, wanted.title)
+    score = title_score(article.title, wanted.title, find)
     if score == 0.0:
         return 0.0
     if score < 0.1:
