@@ -103,8 +103,10 @@ class WebShopEnv(TextEnv):
     attributes by whole words that are not negated, and has r_type = 1 only for the wanted product
     type or innermost category, else at most 0.5. `reward="webshop"` is the paper's formula, with
     the fuzzy matches of its code: "x-large" passes for "large", and any two shared categories are
-    the right type. r_type compares the nouns of the titles; they come from a rule (`nouns.py`),
-    with which the factor equals the original's for NOUNS.
+    the right type. r_type compares the nouns of the titles; they come from a rule (`nouns.py`)
+    instead of a tagger. The factor equals that of spaCy's `en_core_web_sm` (3.8) for 97.4 % of the
+    2,450 ordered pairs of 50 real titles, 8 of 8 where the types are the same, and for 97.2 % of
+    6,000 pairs of generated titles (`python benchmarks/webshop_nouns.py`).
 
     ## Starting State
 
@@ -135,13 +137,15 @@ class WebShopEnv(TextEnv):
     Aliasing: the share of visits whose key also covers visits with another best first action.
     Splitting: the mean number of keys over the visits of one `state_key`. Measured by
     `python benchmarks/speed/webshop.py --keys` (60 tasks, 8 episodes each of an expert that takes
-    every other action at random; groups within a task):
+    every other action at random; groups within a task). The text shares pages between chosen
+    options, which only `text_rich` and `html` show:
 
     | key | aliasing | splitting |
     |---|---|---|
-    | `anchor_key` | ANCHOR |
-    | `belief_key` | BELIEF |
-    | observation text | TEXT |
+    | `state_key` | 0.000 | 1.00 |
+    | `anchor_key` | 0.000 | 1.00 |
+    | `belief_key` | 0.000 | 2.04 |
+    | observation text | 0.209 | 1.00 |
 
     The other keys are those of `TextEnv`.
 
