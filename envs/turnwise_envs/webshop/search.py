@@ -114,15 +114,16 @@ class Index:
             return ()
         total = np.zeros(self.size, dtype=np.float32)
         for documents, scores in lists:
-            total[documents] += scores
-        touched = np.flatnonzero(total)
-        found = total[touched]
-        if len(touched) > RESULTS:
-            least = np.partition(found, len(found) - RESULTS)[len(found) - RESULTS]
-            touched = touched[found >= least]
-            found = total[touched]
-        best = np.lexsort((touched, -found))[:RESULTS]
-        return tuple(touched[best].tolist())
+            np.add.at(total, documents, scores)
+        # The best of the rarest term's documents bound what the best of all must have: one pass
+        # then leaves few documents to sort.
+        rarest = min((d for d, _ in lists if len(d) >= RESULTS), key=len, default=None)
+        if rarest is None:
+            touched = np.flatnonzero(total)
+        else:
+            touched = np.flatnonzero(total >= np.partition(total[rarest], -RESULTS)[-RESULTS])
+        order = np.argsort(-total[touched], kind="stable")
+        return tuple(touched[order[:RESULTS]].tolist())
 
     def save(self, folder: Path) -> None:
         """Writes the arrays into a folder, which appears whole or not at all."""
