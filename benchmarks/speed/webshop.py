@@ -34,7 +34,7 @@ import turnwise_envs
 from turnwise_envs.webshop.catalogue import CACHE_VARIABLE, generated_catalogue
 from turnwise_envs.webshop.generator import make_product
 from turnwise_envs.webshop.goals import make_goal, query_for
-from turnwise_envs.webshop.search import B, K1, RESULTS, Index, tokenize
+from turnwise_envs.webshop.search import K1, RESULTS, B, Index, tokenize
 
 ID = "turnwise/WebShop-v0"
 LIMITS_MS = {1_000: 1, 100_000: 3, 1_000_000: 20}
