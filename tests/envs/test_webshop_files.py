@@ -145,7 +145,8 @@ def test_check_of_the_real_rows(path):
     assert (report.kind, report.count, report.problems) == ("WebShop products and goals", 207, ())
     assert report.facts["products"] == "50"
     assert len(report.version) == 16
-    assert report.usage == f'gym.make("turnwise/WebShop-v0", data_dir="{path}")'
+    assert report.version == turnwise_envs.tasks(ENV_ID, "test", data_dir=str(path)).data_version
+    assert report.usage == f'"turnwise/WebShop-v0", split="train", data_dir="{path}"'
 
 
 @needs_rows

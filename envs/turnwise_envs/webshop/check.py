@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 from collections import Counter
 from pathlib import Path
 
 from turnwise_envs.data import DataReport
 from turnwise_envs.errors import DataError
 from turnwise_envs.webshop.files import find_files, is_product_file
+from turnwise_envs.webshop.goals import SPLITS
 from turnwise_envs.webshop.loader import SOURCES, ShopData, load
 
 _SHOWN = 20
@@ -59,20 +60,23 @@ def check(path: Path) -> DataReport | None:
         kind,
         sum(i.count for data in loaded.values() for i in data.instructions),
         "goals",
-        version=_version(loaded),
+        version=" and ".join(dict.fromkeys(data.version for data in loaded.values())),
         facts=facts,
         problems=_shorten(list(problems)),
-        usage=f'gym.make("turnwise/WebShop-v0", data_dir="{path}"'
-        + (', goals="human")' if list(loaded) == ["human"] else ")"),
+        usage=_usage(path, loaded),
     )
 
 
-def _version(loaded: dict[str, ShopData]) -> str:
-    content = hashlib.blake2b(digest_size=8)
-    for data in loaded.values():
-        for i in data.instructions:
-            content.update(repr((i.asin, i.text, i.attributes, i.options, i.price)).encode())
-    return content.hexdigest() if loaded else ""
+def _usage(path: Path, loaded: dict[str, ShopData]) -> str:
+    """Returns arguments of `gym.make` that find goals; "" where there are none."""
+    for source, data in loaded.items():
+        filled = {instruction.split for instruction in data.instructions}
+        for split in SPLITS:
+            if split in filled:
+                chosen = "" if source == SOURCES[0] else f', goals="{source}"'
+                folder = json.dumps(str(path), ensure_ascii=False)
+                return f'"turnwise/WebShop-v0", split="{split}", data_dir={folder}{chosen}'
+    return ""
 
 
 def _shorten(problems: list[str]) -> tuple[str, ...]:

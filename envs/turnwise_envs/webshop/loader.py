@@ -17,7 +17,7 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -93,14 +93,22 @@ class ShopData:
     """What a data set holds.
 
     Attributes:
-        catalogue: its products.
+        store: its products.
+        catalogue: the same, with the search.
         instructions: its instructions, in the order of the products.
         bad: place -> what is wrong there, for entries that were left out.
     """
 
+    store: ProductStore
     catalogue: Catalogue
     instructions: tuple[Instruction, ...]
     bad: dict[str, str]
+
+    @cached_property
+    def version(self) -> str:
+        """Digest of products and instructions as they are used, 16 hexadecimal digits."""
+        wishes = [(i.asin, i.text, i.attributes, i.options) for i in self.instructions]
+        return content_id([self.store.digest(), wishes])
 
 
 def resolve(data_dir: str | bool | os.PathLike[str] | None) -> Path | None:
@@ -166,7 +174,7 @@ def load(path: Path, source: str) -> ShopData:
         store, index = _cached(files, bad)
     catalogue = Catalogue(len(store), store.product, store.find, index)
     instructions = tuple(_instructions(store, read_json(wanted), source, bad))
-    return ShopData(catalogue, instructions, bad)
+    return ShopData(store, catalogue, instructions, bad)
 
 
 def _read(files: Files, folder: Path | None, bad: dict[str, str]) -> tuple[ProductStore, Index]:
@@ -271,6 +279,7 @@ class LoadedShopTasks(TaskSet):
                 f"split of loaded goals must be one of {', '.join(SPLITS)}, got {split!r}."
             )
         data = load(path, source)
+        self._data = data
         self.catalogue = data.catalogue
         self.bad = dict(data.bad)
         self._instructions = [i for i in data.instructions if i.split == split]
@@ -291,6 +300,11 @@ class LoadedShopTasks(TaskSet):
 
     def __len__(self) -> int:
         return self._ends[-1]
+
+    @property
+    def data_version(self) -> str:
+        """Digest of the files' content as it is used, in all splits."""
+        return self._data.version
 
     def goal(self, task: Task) -> Goal:
         """Returns the goal of a task of this set."""

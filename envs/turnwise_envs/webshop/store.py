@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import mmap
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from turnwise_envs.webshop.products import Product, Review
 
 _ASIN_BYTES = 16
+_BLOCK = 1 << 20
 _ARRAYS = ("starts", "asins", "numbers")
 
 
@@ -64,6 +66,13 @@ class ProductStore:
     def product(self, number: int) -> Product:
         """Returns a product by its number."""
         return decode(self._lines[int(self._starts[number]) : int(self._starts[number + 1])])
+
+    def digest(self) -> str:
+        """Returns a digest of all products in their order, 16 hexadecimal digits."""
+        content = hashlib.blake2b(digest_size=8)
+        for start in range(0, len(self._lines), _BLOCK):
+            content.update(self._lines[start : start + _BLOCK])
+        return content.hexdigest()
 
     def find(self, asin: str) -> int | None:
         """Returns the number of an id, None where there is none."""
