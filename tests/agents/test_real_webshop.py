@@ -38,7 +38,7 @@ def test_expert_rule_and_random_are_scored_on_real_goals(tmp_path):
     assert success["random"] < 0.1 < success[RULE] < 1.0
 
 
-@pytest.mark.parametrize("model", ["tabular", "tiny"])
+@pytest.mark.parametrize("model", ["tabular", pytest.param("tiny", marks=pytest.mark.slow)])
 def test_agents_train_on_real_goals(tmp_path, model):
     run = tmp_path / "run"
     arguments = ["train", "--model", model, "--algorithm", "gigpo", *ENV]

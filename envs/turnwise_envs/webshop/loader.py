@@ -21,6 +21,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from turnwise_envs.data import data_path
 from turnwise_envs.errors import DataError, UnknownTaskError, UsageError
 from turnwise_envs.splits import Task, TaskSet, content_id
 from turnwise_envs.webshop.catalogue import Catalogue, cache_folder
@@ -118,21 +119,7 @@ def resolve(data_dir: str | bool | os.PathLike[str] | None) -> Path | None:
         UsageError: If it is True and the variable is not set, or of another type.
         DataError: If nothing is there.
     """
-    if data_dir is None or data_dir is False:
-        return None
-    if data_dir is True:
-        if not os.environ.get(DATA_VARIABLE):
-            raise UsageError(
-                f"data_dir=True must find a path in the variable {DATA_VARIABLE}, it is not set. "
-                "Set it, or pass the path as data_dir."
-            )
-        data_dir = os.environ[DATA_VARIABLE]
-    if not isinstance(data_dir, str | os.PathLike):
-        raise UsageError(f"data_dir must be a path, True or None, got {data_dir!r}.")
-    path = Path(data_dir).expanduser().resolve()
-    if not path.exists():
-        raise DataError(f"data_dir must be a product file or its folder, {path} is not there.")
-    return path
+    return data_path(data_dir, variable=DATA_VARIABLE, what="a product file or its folder")
 
 
 def split_of(asin: str, query: str) -> str:
