@@ -3,13 +3,14 @@
 import random
 import statistics
 from collections import defaultdict
+from typing import Any
 
 import gymnasium as gym
 
 NAMES = ("state_key", "belief_key", "anchor_key", "observation")
 
 
-def print_keys(env_id: str, tasks: int, episodes: int, **arguments: object) -> None:
+def print_keys(env_id: str, tasks: int, episodes: int, **arguments: Any) -> None:
     """Prints how `belief_key` and `anchor_key` group the states of noisy expert episodes.
 
     Groups are formed within a task, as GiGPO forms them. Aliasing: the share of visits whose key

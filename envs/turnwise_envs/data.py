@@ -8,16 +8,18 @@ is bad is in the report, one line a problem: file, place, what it must be, remed
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from turnwise_envs.errors import DataError
+from turnwise_envs.errors import DataError, UsageError
 
 CHECKERS: tuple[str, ...] = (
     "turnwise_envs.household.data:check",
     "turnwise_envs.textworld.data:check",
     "turnwise_envs.search.check:check",
+    "turnwise_envs.webshop.check:check",
 )
 """Checkers as "module:function", asked in this order."""
 
@@ -43,6 +45,37 @@ class DataReport:
     facts: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     usage: str = ""
+
+
+def data_path(
+    data_dir: str | bool | os.PathLike[str] | None, *, variable: str, what: str
+) -> Path | None:
+    """Returns the path that a world's argument `data_dir` means, None for generated tasks.
+
+    Args:
+        data_dir: a path, None or False for none, True for the one in the environment variable.
+        variable: name of that variable.
+        what: what must be there, for the message.
+
+    Raises:
+        UsageError: If it is True and the variable is not set, or of another type.
+        DataError: If nothing is there.
+    """
+    if data_dir is None or data_dir is False:
+        return None
+    if data_dir is True:
+        if not os.environ.get(variable):
+            raise UsageError(
+                f"data_dir=True must find a path in the variable {variable}, it is not set. "
+                "Set it, or pass the path as data_dir."
+            )
+        data_dir = os.environ[variable]
+    if not isinstance(data_dir, str | os.PathLike):
+        raise UsageError(f"data_dir must be a path, True or None, got {data_dir!r}.")
+    path = Path(data_dir).expanduser().resolve()
+    if not path.exists():
+        raise DataError(f"data_dir must be {what}, {path} is not there.")
+    return path
 
 
 def check_data(path: str | Path) -> list[DataReport]:

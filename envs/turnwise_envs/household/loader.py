@@ -8,7 +8,6 @@ its content; `name` is the original's identifier, "TYPE-.../trial_...", and is a
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -16,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from turnwise_envs.data import data_path
 from turnwise_envs.errors import DataError, UnknownTaskError, UsageError
 from turnwise_envs.household.games import Game, parse_parts, read_game
 from turnwise_envs.household.goals import KINDS
@@ -59,21 +59,7 @@ def resolve(data_dir: str | bool | None) -> Path | None:
         UsageError: If it is True and the variable is not set, or of another type.
         DataError: If nothing is there.
     """
-    if data_dir is None or data_dir is False:
-        return None
-    if data_dir is True:
-        if not os.environ.get(DATA_VARIABLE):
-            raise UsageError(
-                f"data_dir=True must find a path in the variable {DATA_VARIABLE}, it is not set. "
-                "Set it, or pass the path as data_dir."
-            )
-        data_dir = os.environ[DATA_VARIABLE]
-    if not isinstance(data_dir, str | os.PathLike):
-        raise UsageError(f"data_dir must be a path, True or None, got {data_dir!r}.")
-    path = Path(data_dir).expanduser().resolve()
-    if not path.exists():
-        raise DataError(f"data_dir must be a game file or a folder of games, {path} is not there.")
-    return path
+    return data_path(data_dir, variable=DATA_VARIABLE, what="a game file or a folder of games")
 
 
 class LoadedTasks(TaskSet):
