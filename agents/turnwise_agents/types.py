@@ -289,6 +289,9 @@ class Segment:
         sampler_logprobs: [L] log-probability at sampling, 0 outside the mask.
         old_logprobs: [L] the trainer's before the update, 0 outside the mask.
         temperature: of the generations (one per segment).
+        parents: [L] position of the token that each token follows, before it, -1 for the first;
+            None where each follows the one before it. With it a segment is a tree of sequences
+            that share their beginnings, for learners that `scores_trees`.
     """
 
     trajectory_id: str
@@ -300,6 +303,7 @@ class Segment:
     sampler_logprobs: list[float] = field(default_factory=list)
     old_logprobs: list[float] = field(default_factory=list)
     temperature: float = 1.0
+    parents: list[int] | None = None
 
     @property
     def num_tokens(self) -> int:

@@ -106,6 +106,17 @@ class HFLearner:
 
     # ---------------------------------------------------------------- scoring
 
+    @property
+    def scores_trees(self) -> bool:
+        """Whether the model takes an attention mask of its own: SDPA over the full context."""
+        config = self.model.config.get_text_config()
+        kinds = getattr(config, "layer_types", None)
+        if kinds is None:
+            full = getattr(config, "sliding_window", None) is None
+        else:
+            full = set(kinds) == {"full_attention"}
+        return full and config._attn_implementation == "sdpa"
+
     def forward(
         self,
         segments: Sequence[Segment],
@@ -177,17 +188,17 @@ class HFLearner:
             )
             prefix = "" if name == "policy" else f"{name}/"
             metrics[f"{prefix}grad_norm"] = optimizer.step(factor)
-            metrics[f"{prefix}learning_rate"] = self.config.learning_rate * factor
+            metrics[f"{prefix}learning_rate"] = optimizer.learning_rate * factor
         self.version += 1
         return metrics
 
-    def _optimizer(self, name: str) -> MasterAdamW:
+    def _optimizer(self, name: str, learning_rate_factor: float = 1.0) -> MasterAdamW:
         parameters = [p for p in self.models[name].parameters() if p.requires_grad]
         if name == "policy":
             parameters += [p for head in self.heads.values() for p in head.parameters()]
         return MasterAdamW(
             parameters,
-            learning_rate=self.config.learning_rate,
+            learning_rate=self.config.learning_rate * learning_rate_factor,
             betas=self.config.betas,
             weight_decay=self.config.weight_decay,
             max_grad_norm=self.config.max_grad_norm,
@@ -207,7 +218,13 @@ class HFLearner:
         self.heads[name] = head.to(self.device)
         self._optimizers["policy"] = self._optimizer("policy")
 
-    def add_model(self, name: str, init: str = "policy", trainable: bool = False) -> None:
+    def add_model(
+        self,
+        name: str,
+        init: str = "policy",
+        trainable: bool = False,
+        learning_rate_factor: float = 1.0,
+    ) -> None:
         """Adds a further model as a copy of `init`; a known name is left alone.
 
         A frozen copy of a LoRA policy made before its first step costs nothing: it is the policy
@@ -224,7 +241,7 @@ class HFLearner:
         module = copy.deepcopy(source)
         if trainable:
             self.models[name] = module
-            self._optimizers[name] = self._optimizer(name)
+            self._optimizers[name] = self._optimizer(name, learning_rate_factor)
         else:
             self.models[name] = module.requires_grad_(False)
 
