@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from turnwise_agents.algorithms.base import Norms
 
 KLEstimator = Literal["k1", "k2", "k3"]
-LossAggregation = Literal["token", "sequence", "trajectory", "constant"]
+LossAggregation = Literal["token", "turn", "sequence", "trajectory", "constant"]
 Correction = Literal["off", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
 
 MAX_LOG_RATIO = 20.0
@@ -61,6 +61,52 @@ def sequence_log_ratio(log_ratio: Tensor, mask: Tensor) -> Tensor:
     return (torch.where(mask, log_ratio, 0.0).sum(dim=1, keepdim=True) / counts).expand_as(
         log_ratio
     )
+
+
+def turn_log_ratio(log_ratio: Tensor, turn_indices: Tensor, mask: Tensor) -> Tensor:
+    """Returns the log-ratio of each turn's whole action, spread over its tokens.
+
+        log rho_{i,t} = sum over the tokens of turn t of log rho
+
+    Args:
+        log_ratio: [B, L], 0 where masked.
+        turn_indices: [B, L] int, -1 outside completions.
+        mask: [B, L] bool.
+
+    Returns:
+        [B, L], equal within a turn, 0 where masked, differentiable.
+
+    References:
+        OPRL, arXiv:2509.19199, equation 6 (the released code's ratio is per token).
+    """
+    expect_equal_shape(log_ratio=log_ratio, turn_indices=turn_indices, mask=mask)
+    spread = _turn_sums(torch.where(mask, log_ratio, 0.0), turn_indices)
+    return torch.where(mask, spread, 0.0).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
+
+
+def _turn_sums(values: Tensor, turn_indices: Tensor) -> Tensor:
+    """Returns [B, L]: at each token, the sum over all tokens of its turn in its row."""
+    turns = turn_indices.clamp(min=0)
+    count = int(turns.max()) + 1 if turns.numel() else 1
+    sums = values.new_zeros(values.shape[0], count).scatter_add(1, turns, values)
+    return sums.gather(1, turns)
+
+
+def preference_loss(scores: Tensor, pairs: Tensor) -> Tensor:
+    """Returns the mean over pairs of -log sigmoid(score of the preferred - score of the other).
+
+    Args:
+        scores: [B] of the trajectories, beta times their log-ratio.
+        pairs: [P, 2] int, rows (preferred, other); 0 without a pair.
+
+    References:
+        OPRL, arXiv:2509.19199, equation 2; the loss of DPO, arXiv:2305.18290, on trajectories.
+    """
+    expect_rank(1, scores=scores)
+    if not len(pairs):
+        return scores.sum() * 0.0
+    margins = scores[pairs[:, 0]] - scores[pairs[:, 1]]
+    return -torch.nn.functional.logsigmoid(margins).mean()
 
 
 def clipped_surrogate(
@@ -177,12 +223,14 @@ def aggregate(
     mode: LossAggregation = "token",
     *,
     max_tokens: int | None = None,
+    turn_indices: Tensor | None = None,
 ) -> Tensor:
     """Reduces per-token losses to this micro-batch's share of the minibatch's loss.
 
     | mode | loss of the minibatch | weight of a token |
     |---|---|---|
     | "token" (DAPO) | sum / tokens | equal |
+    | "turn" (OPRL) | mean over turns of their token means | less in long turns |
     | "sequence" (GRPO) | mean over segments of their token means | less in long segments |
     | "trajectory" | mean over trajectories of their token sums | equal; scale grows with length |
     | "constant" (Dr. GRPO) | sum / (segments * max_tokens) | equal, whatever was sampled |
@@ -193,21 +241,27 @@ def aggregate(
         norms: counts of the whole minibatch.
         mode: see the table.
         max_tokens: the constant length of mode "constant".
+        turn_indices: [B, L] int, -1 outside completions; needed by mode "turn".
 
     Returns:
         A scalar; the scalars of all micro-batches add up to the minibatch's loss.
 
     References:
         GRPO arXiv:2402.03300 equation 3; DAPO arXiv:2503.14476 equation 8; Dr. GRPO
-        arXiv:2503.20783 section 3.1.
+        arXiv:2503.20783 section 3.1; OPRL arXiv:2509.19199 equation 6.
     """
     expect_equal_shape(loss=loss, mask=mask)
-    expect_choice("mode", mode, ("token", "sequence", "trajectory", "constant"))
+    expect_choice("mode", mode, ("token", "turn", "sequence", "trajectory", "constant"))
     loss = torch.where(mask, loss, 0.0)
     if mode == "token":
         return loss.sum() / norms.tokens
     if mode == "trajectory":
         return loss.sum() / norms.trajectories
+    if mode == "turn":
+        if turn_indices is None:
+            raise ValueError('turn_indices must be given for aggregation "turn", got None.')
+        lengths = _turn_sums(mask.to(loss.dtype), turn_indices).clamp(min=1)
+        return (loss / lengths).sum() / norms.turns
     if mode == "sequence":
         counts = mask.sum(dim=1).clamp(min=1)
         return (loss.sum(dim=1) / counts).sum() / norms.segments

@@ -109,6 +109,7 @@ def count_norms(batch: Sequence[Segment]) -> Norms:
         segments=max(1, len(batch)),
         trajectories=max(1, len({s.trajectory_id for s in batch})),
         groups=max(1, len({s.group_id for s in batch})),
+        turns=max(1, len({(s.trajectory_id, t) for s in batch for t in s.turn_indices if t >= 0})),
     )
 
 

@@ -7,6 +7,8 @@ import importlib
 from turnwise_agents.algorithms.base import Algorithm
 from turnwise_agents.algorithms.gigpo import GiGPO
 from turnwise_agents.algorithms.grpo import GRPO
+from turnwise_agents.algorithms.igpo import IGPO
+from turnwise_agents.algorithms.oprl import OPRL
 from turnwise_agents.algorithms.reinforce import REINFORCE
 from turnwise_agents.algorithms.rloo import RLOO
 from turnwise_envs.errors import UsageError
@@ -16,6 +18,8 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
     "rloo": RLOO,
     "grpo": GRPO,
     "gigpo": GiGPO,
+    "igpo": IGPO,
+    "oprl": OPRL,
 }
 
 

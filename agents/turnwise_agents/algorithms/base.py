@@ -15,6 +15,8 @@ from torch import Tensor
 from turnwise_agents.types import Credit, Group, RolloutSpec, Segment
 
 if TYPE_CHECKING:
+    from turnwise_agents.answers import AnswerWriter
+    from turnwise_agents.judge import Judge
     from turnwise_agents.learners.base import Learner
     from turnwise_agents.scorer import Scorer
 
@@ -29,12 +31,14 @@ class Needs:
         env: info keys that must not be None ("reference", "evidence", "admissible_actions").
         outputs: what `Learner.forward` must return besides logprobs ("entropy", "values").
         models: names of further models whose logprobs the loss reads ("ref").
+        services: fields of `Services` that must not be None ("answers", "judge").
         whole: the unit that must not be cut across micro-batches.
     """
 
     env: frozenset[str] = frozenset()
     outputs: frozenset[str] = frozenset()
     models: frozenset[str] = frozenset()
+    services: frozenset[str] = frozenset()
     whole: Literal["segment", "group"] = "segment"
 
 
@@ -66,6 +70,7 @@ class Norms:
     segments: int
     trajectories: int
     groups: int
+    turns: int = 1
 
 
 @dataclass
@@ -123,7 +128,8 @@ class Services:
         scorer: teacher-forced log-probabilities and values.
         learner: the learner, for algorithms that train further models.
         generate: text generation by the policy.
-        judge: grades text for unverifiable tasks; None where the run has none.
+        judge: grades episodes of unverifiable tasks; None where the run has none.
+        answers: writes gold answers as completions; None where the run has none.
         iteration: number of the current iteration.
         seed: the run's seed.
     """
@@ -131,7 +137,8 @@ class Services:
     scorer: Scorer
     learner: Learner
     generate: TextGenerator
-    judge: Any = None
+    judge: Judge | None = None
+    answers: AnswerWriter | None = None
     iteration: int = 0
     seed: int = 0
 

@@ -51,8 +51,9 @@ class PolicyGradientConfig(AlgorithmConfig):
 
     surrogate: Literal["clip", "cispo", "sapo"] = "clip"
     """Per-token loss; "clip" is PPO's."""
-    ratio_level: Literal["token", "sequence"] = "token"
-    """"sequence" uses GSPO's length-normalised ratio per segment (with clips near 3e-4)."""
+    ratio_level: Literal["token", "turn", "sequence"] = "token"
+    """"turn" multiplies the ratios of a turn's tokens (OPRL's paper); "sequence" uses GSPO's
+    length-normalised ratio per segment (with clips near 3e-4)."""
     clip_ratio_low: float = 0.2
     """Lower clip: ratios below 1 - low are cut. Published scripts: 0.2."""
     clip_ratio_high: float = 0.2
@@ -87,7 +88,7 @@ class PolicyGradientConfig(AlgorithmConfig):
 
     def __post_init__(self) -> None:
         expect_choice("surrogate", self.surrogate, ("clip", "cispo", "sapo"))
-        expect_choice("ratio_level", self.ratio_level, ("token", "sequence"))
+        expect_choice("ratio_level", self.ratio_level, ("token", "turn", "sequence"))
         expect_choice("kl_estimator", self.kl_estimator, ("k1", "k2", "k3"))
         for field in fields(self):
             value = getattr(self, field.name)
@@ -152,6 +153,8 @@ class PolicyGradient(Algorithm):
         log_ratio = token_ratio
         if config.ratio_level == "sequence":
             log_ratio = losses.sequence_log_ratio(token_ratio, mask)
+        elif config.ratio_level == "turn":
+            log_ratio = losses.turn_log_ratio(token_ratio, batch.turn_indices, mask)
         weights = losses.importance_weights(
             batch.old_logprobs,
             batch.sampler_logprobs,
@@ -185,7 +188,12 @@ class PolicyGradient(Algorithm):
             for name, values in token_sums.items():
                 metrics[name] = float(losses.masked_sum(values, mask)) / norms.tokens
         total = losses.aggregate(
-            terms, mask, norms, config.loss_aggregation, max_tokens=config.max_completion_length
+            terms,
+            mask,
+            norms,
+            config.loss_aggregation,
+            max_tokens=config.max_completion_length,
+            turn_indices=batch.turn_indices,
         )
         return total, metrics
 
