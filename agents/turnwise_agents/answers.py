@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from turnwise_agents.types import Trajectory
+from turnwise_envs.core import TextEnv
 from turnwise_envs.errors import UsageError
 
 if TYPE_CHECKING:
@@ -176,6 +177,12 @@ def answer_beliefs(
 
 def _best(values: Sequence[float]) -> float:
     return max((v for v in values if math.isfinite(v)), default=math.nan)
+
+
+def gives_answers(kind: type[TextEnv]) -> bool:
+    """Returns whether a class of worlds says how a final answer is given."""
+    own = kind.answer_action is not TextEnv.answer_action
+    return own or any(tool.name == "answer" for tool in kind.tools)
 
 
 def check_answers(env_id: str, world: Any) -> None:

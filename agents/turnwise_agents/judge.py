@@ -10,7 +10,7 @@ A rule file is JSON:
                {"pattern": "nothing happens", "points": -1, "where": "observation"}]}
 
 Every turn that matches (ignoring case) earns the points, `most` turns at most; the score starts at
-`start` and stays within [low, high]. `where` is "action" or "observation" (what was answered to it).
+`start` and stays within [low, high]. `where` is "action" or "observation" (the answer to it).
 
 A judge that fails, stalls or answers nonsense voids that episode, as broken infrastructure does: it
 leaves statistics and gradient and is counted (`rollout/stop_error`), and the run goes on.
@@ -21,11 +21,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from turnwise_agents.endpoint import EndpointConfig, EndpointPolicy
 from turnwise_agents.journal import Journal
@@ -66,6 +67,10 @@ class Rule:
     def __post_init__(self) -> None:
         if self.where not in ("action", "observation"):
             raise UsageError(f'where must be "action" or "observation", got {self.where!r}.')
+        for name in ("points", "most"):
+            value = getattr(self, name)
+            if not (_is_number(value) or (name == "most" and value is None)):
+                raise UsageError(f"{name} of a rule must be a number, got {value!r}.")
         try:
             re.compile(self.pattern)
         except re.error as error:
@@ -80,8 +85,8 @@ class RuleJudge:
     def __init__(
         self, rules: Sequence[Rule], *, low: float = 0.0, high: float = 10.0, start: float = 0.0
     ) -> None:
-        if not low <= start <= high:
-            raise UsageError(f"start must be in [low, high] = [{low:g}, {high:g}], got {start:g}.")
+        if not all(map(_is_number, (low, high, start))) or not low <= start <= high:
+            raise UsageError(f"start must be in [low, high] = [{low}, {high}], got {start!r}.")
         self.low, self.high, self.start = low, high, start
         self._rules = [(rule, re.compile(rule.pattern, re.IGNORECASE)) for rule in rules]
 
@@ -131,6 +136,8 @@ class EndpointJudge:
         low, high: bounds of a sound score.
         config: time-outs and repetitions; a judge that stays away costs what they add up to.
         concurrency: requests at a time.
+        patience: requests of an iteration that may stay unanswered; the rest of it is then not
+            asked for, so that a dead endpoint does not hold up the run for hours.
     """
 
     def __init__(
@@ -143,12 +150,15 @@ class EndpointJudge:
         high: float = 10.0,
         config: EndpointConfig | None = None,
         concurrency: int = 8,
+        patience: int = 8,
     ) -> None:
         self.name = name
         self.journal = journal
         self.low, self.high = low, high
         self.system = criteria.format(low=low, high=high)
         self.concurrency = concurrency
+        self.patience = patience
+        self._unanswered = 0
         self._endpoint = EndpointPolicy(
             name,
             temperature=0.0,
@@ -164,7 +174,9 @@ class EndpointJudge:
         """
         texts = [transcript(trajectory) for trajectory in trajectories]
         keys = [self.journal.key(self.name, self.system, text) for text in texts]
-        open_requests = {k: t for k, t in zip(keys, texts, strict=True) if not self._known(k)}
+        asked = zip(keys, texts, strict=True)
+        open_requests = {k: t for k, t in asked if self.journal.get(k) is None}
+        self._unanswered = 0
         with ThreadPoolExecutor(self.concurrency, thread_name_prefix="judge") as pool:
             replies = pool.map(self._ask, open_requests, open_requests.values())
             for key, reply in zip(open_requests, replies, strict=True):
@@ -172,10 +184,9 @@ class EndpointJudge:
                     self.journal.add(key, reply)
         return [self.read(self.journal.get(key)) for key in keys]
 
-    def _known(self, key: str) -> bool:
-        return self.journal.get(key) is not None
-
     def _ask(self, key: str, text: str) -> str | None:
+        if self._unanswered >= self.patience:
+            return None
         messages = [
             {"role": "system", "content": self.system},
             {"role": "user", "content": text},
@@ -183,11 +194,13 @@ class EndpointJudge:
         try:
             answer = self._endpoint.complete(messages, key=key, seed=keyed_seed(key) & 0x7FFFFFFF)
         except PolicyFault:
+            self._unanswered += 1
             return None
         except UsageError:
             # Refused. At the start that is a wrong setting; later, a judge that failed.
             if not len(self.journal):
                 raise
+            self._unanswered += 1
             return None
         return str(answer["text"])
 
@@ -196,6 +209,10 @@ class EndpointJudge:
         found = _SCORE.findall(reply or "")
         score = float(found[-1]) if found else math.nan
         return score if self.low <= score <= self.high else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def observations(trajectory: Trajectory) -> list[str]:
@@ -218,21 +235,35 @@ class JudgeReward:
     Attributes:
         channel: name of the channel.
         immediate: no; the score flows back like any outcome.
+        metrics: of the last call: "judge/score", "judge/void_share", "time/judge_s".
     """
 
     channel = "judge"
     immediate = False
 
+    def __init__(self) -> None:
+        self.metrics: dict[str, float] = {}
+
     def __call__(self, groups: list[Group], services: Services) -> None:
         """Writes the channel; an episode without a sound score is void."""
         assert services.judge is not None
+        started = time.perf_counter()
         played = [t for g in groups if g.purpose == "train" for t in g.valid if t.turns]
-        for trajectory, score in zip(played, services.judge(played), strict=True):
-            if score is None:
+        scores = services.judge(played)
+        sound = []
+        for trajectory, score in zip(played, scores, strict=True):
+            if score is None or not math.isfinite(score):
                 trajectory.stop, trajectory.verdict = "error", "error"
                 trajectory.error = "The judge gave no sound score."
             else:
                 trajectory.turns[-1].channels[self.channel] = score
+                sound.append(score)
+        self.metrics = {
+            "judge/void_share": 1.0 - len(sound) / max(1, len(played)),
+            "time/judge_s": time.perf_counter() - started,
+        }
+        if sound:
+            self.metrics["judge/score"] = sum(sound) / len(sound)
 
 
 def make_judge(name: str, run_dir: Path) -> Judge | None:

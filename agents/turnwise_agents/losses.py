@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 KLEstimator = Literal["k1", "k2", "k3"]
 LossAggregation = Literal["token", "turn", "sequence", "trajectory", "constant"]
+RatioLevel = Literal["token", "turn", "sequence", "sequence_product"]
 Correction = Literal["off", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
 
 MAX_LOG_RATIO = 20.0
@@ -63,50 +64,39 @@ def sequence_log_ratio(log_ratio: Tensor, mask: Tensor) -> Tensor:
     )
 
 
-def turn_log_ratio(log_ratio: Tensor, turn_indices: Tensor, mask: Tensor) -> Tensor:
-    """Returns the log-ratio of each turn's whole action, spread over its tokens.
+def group_log_ratio(
+    log_ratio: Tensor, mask: Tensor, turn_indices: Tensor, level: RatioLevel
+) -> Tensor:
+    """Returns the log-ratio of the unit that each token belongs to, [B, L], differentiable.
 
-        log rho_{i,t} = sum over the tokens of turn t of log rho
+    | level | log-ratio of a token's unit |
+    |---|---|
+    | "token" | its own (PPO, GRPO) |
+    | "turn" | sum over the tokens of its turn: the ratio of the whole action |
+    | "sequence" | mean over the row, see `sequence_log_ratio` (GSPO) |
+    | "sequence_product" | sum over the row: the ratio of the whole sequence (RLOO, VESPO) |
 
     Args:
         log_ratio: [B, L], 0 where masked.
-        turn_indices: [B, L] int, -1 outside completions.
         mask: [B, L] bool.
-
-    Returns:
-        [B, L], equal within a turn, 0 where masked, differentiable.
-
-    References:
-        OPRL, arXiv:2509.19199, equation 6 (the released code's ratio is per token).
+        turn_indices: [B, L] int, -1 outside completions. A turn's tokens in another row (a context
+            that does not keep them) are a unit of their own.
+        level: see the table.
     """
-    expect_equal_shape(log_ratio=log_ratio, turn_indices=turn_indices, mask=mask)
-    spread = _turn_sums(torch.where(mask, log_ratio, 0.0), turn_indices)
-    return torch.where(mask, spread, 0.0).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
-
-
-def _turn_sums(values: Tensor, turn_indices: Tensor) -> Tensor:
-    """Returns [B, L]: at each token, the sum over all tokens of its turn in its row."""
-    turns = turn_indices.clamp(min=0)
-    count = int(turns.max()) + 1 if turns.numel() else 1
-    sums = values.new_zeros(values.shape[0], count).scatter_add(1, turns, values)
-    return sums.gather(1, turns)
-
-
-def preference_loss(scores: Tensor, pairs: Tensor) -> Tensor:
-    """Returns the mean over pairs of -log sigmoid(score of the preferred - score of the other).
-
-    Args:
-        scores: [B] of the trajectories, beta times their log-ratio.
-        pairs: [P, 2] int, rows (preferred, other); 0 without a pair.
-
-    References:
-        OPRL, arXiv:2509.19199, equation 2; the loss of DPO, arXiv:2305.18290, on trajectories.
-    """
-    expect_rank(1, scores=scores)
-    if not len(pairs):
-        return scores.sum() * 0.0
-    margins = scores[pairs[:, 0]] - scores[pairs[:, 1]]
-    return -torch.nn.functional.logsigmoid(margins).mean()
+    expect_choice("level", level, ("token", "turn", "sequence", "sequence_product"))
+    if level == "token":
+        return log_ratio
+    if level == "sequence":
+        return sequence_log_ratio(log_ratio, mask)
+    expect_equal_shape(log_ratio=log_ratio, mask=mask, turn_indices=turn_indices)
+    log_ratio = torch.where(mask, log_ratio, 0.0)
+    if level == "turn":
+        slots = turn_indices + 1
+        sums = log_ratio.new_zeros(len(slots), int(slots.max()) + 1)
+        summed = sums.scatter_add(1, slots, log_ratio).gather(1, slots)
+    else:
+        summed = log_ratio.sum(dim=1, keepdim=True).expand_as(log_ratio)
+    return torch.where(mask, summed, 0.0).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
 
 
 def clipped_surrogate(
@@ -271,6 +261,31 @@ def aggregate(
             "Pass the largest number of generated tokens a segment can have."
         )
     return loss.sum() / (norms.segments * max_tokens)
+
+
+def _turn_sums(values: Tensor, turn_indices: Tensor) -> Tensor:
+    """Returns [B, L]: at each token, the sum over all tokens of its turn in its row."""
+    turns = turn_indices.clamp(min=0)
+    count = int(turns.max()) + 1 if turns.numel() else 1
+    sums = values.new_zeros(values.shape[0], count).scatter_add(1, turns, values)
+    return sums.gather(1, turns)
+
+
+def preference_loss(scores: Tensor, pairs: Tensor) -> Tensor:
+    """Returns the mean over pairs of -log sigmoid(score of the preferred - score of the other).
+
+    Args:
+        scores: [B] of the trajectories, beta times their log-ratio.
+        pairs: [P, 2] int, rows (preferred, other); 0 without a pair.
+
+    References:
+        OPRL, arXiv:2509.19199, equation 2; the loss of DPO, arXiv:2305.18290, on trajectories.
+    """
+    expect_rank(1, scores=scores)
+    if not len(pairs):
+        return scores.sum() * 0.0
+    margins = scores[pairs[:, 0]] - scores[pairs[:, 1]]
+    return -torch.nn.functional.logsigmoid(margins).mean()
 
 
 def ratio_metrics(

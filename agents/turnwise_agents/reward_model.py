@@ -7,6 +7,7 @@ It is trained by preferences between whole trajectories, with the exact gradient
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from turnwise_agents.algorithms.base import Metrics
-from turnwise_agents.estimators.returns import Floats
+from turnwise_agents.algorithms.base import Metrics, Services
+from turnwise_agents.estimators.returns import Floats, Ints
 from turnwise_agents.estimators.table import TurnTable
-from turnwise_agents.learners.base import Learner
 from turnwise_agents.losses import preference_loss
 from turnwise_agents.segments import microbatches, segments
 from turnwise_agents.two_pass import Contribution, backward_through_sums, sums
@@ -28,7 +28,8 @@ class ImplicitRewardModel:
     """A learner's further model, over the turns of one iteration.
 
     Args:
-        learner: holds the model and the policy that sampled.
+        services: the learner, which holds the model and the policy that sampled, and the scorer,
+            which keeps the account of what scoring cost.
         model: its name.
         table: the turns.
         beta: scale of the reward.
@@ -38,7 +39,7 @@ class ImplicitRewardModel:
 
     def __init__(
         self,
-        learner: Learner,
+        services: Services,
         model: str,
         table: TurnTable,
         *,
@@ -46,7 +47,8 @@ class ImplicitRewardModel:
         mean: bool = False,
         micro_batch_tokens: int = 16384,
     ) -> None:
-        self.learner = learner
+        self.learner = services.learner
+        self.scorer = services.scorer
         self.model = model
         self.beta = beta
         self.mean = mean
@@ -65,12 +67,16 @@ class ImplicitRewardModel:
 
         Both are computed by the learner in the same batches, so equal weights give exactly 0.
         """
-        found: Floats = sums(self._micros(self._segments), self._contribution, self._num_turns)
-        return found.numpy()
+        started = time.perf_counter()
+        total = sums(self._micros(self._segments), self._contribution, self._num_turns)
+        self.scorer.count(seconds=time.perf_counter() - started)
+        found: Floats = total.numpy()
+        return found
 
     def scores(self, log_ratios: Floats) -> Floats:
         """Returns [B]: beta times each trajectory's log-ratio."""
-        return self._scores(torch.from_numpy(log_ratios)).numpy()
+        scores: Floats = self._scores(torch.from_numpy(log_ratios)).numpy()
+        return scores
 
     def update(self, log_ratios: Floats, pairs: npt.NDArray[Any]) -> Metrics:
         """Takes one optimiser step on the preference loss.
@@ -82,6 +88,7 @@ class ImplicitRewardModel:
         Returns:
             "reward_model/loss" before the step, and "reward_model/grad_norm".
         """
+        started = time.perf_counter()
         index = torch.from_numpy(pairs)
         paired = {self._names[i] for i in np.unique(pairs)}
         loss = backward_through_sums(
@@ -92,6 +99,7 @@ class ImplicitRewardModel:
             self.learner.backward,
         )
         stepped = self.learner.step()
+        self.scorer.count(seconds=time.perf_counter() - started)
         norm = stepped.get(f"{self.model}/grad_norm", stepped.get("grad_norm", 0.0))
         return {"reward_model/loss": loss, "reward_model/grad_norm": norm}
 
@@ -105,6 +113,10 @@ class ImplicitRewardModel:
         others = frozenset() if training else frozenset({"policy"})
         outputs = self.learner.forward(micro, models=others, model=self.model)
         values = outputs.logprobs if training else outputs.logprobs - outputs.models["policy"]
+        self.scorer.count(
+            tokens=sum(len(s.input_ids) for s in micro) * (1 + len(others)),
+            forwards=1 + len(others),
+        )
         columns = [
             (row, column, self._first_turn[segment.trajectory_id] + turn)
             for row, segment in enumerate(micro)
@@ -120,3 +132,18 @@ class ImplicitRewardModel:
         if self.mean:
             totals = totals / self._lengths
         return self.beta * totals
+
+
+def pair_metrics(scores: Floats, pairs: Ints, group_ids: Ints) -> Metrics:
+    """Returns accuracy and margin on the pairs, and how many groups have none."""
+    groups = len(set(group_ids.tolist()))
+    paired = len(set(group_ids[pairs[:, 0]].tolist()))
+    metrics = {
+        "reward_model/pairs": float(len(pairs)),
+        "reward_model/groups_without_pairs": (groups - paired) / max(1, groups),
+    }
+    if len(pairs):
+        margins = scores[pairs[:, 0]] - scores[pairs[:, 1]]
+        metrics["reward_model/accuracy"] = float(np.mean((margins > 0) + 0.5 * (margins == 0)))
+        metrics["reward_model/margin"] = float(margins.mean())
+    return metrics

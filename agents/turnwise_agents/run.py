@@ -17,12 +17,12 @@ from typing import Any, Literal
 import turnwise_envs
 from turnwise_agents.algorithms import load_algorithm
 from turnwise_agents.algorithms.base import Algorithm, AlgorithmConfig, Services
-from turnwise_agents.answers import check_answers
 from turnwise_agents.assembly import Parts, build_parts
 from turnwise_agents.context import ContextConfig
 from turnwise_agents.judge import make_judge
 from turnwise_agents.learners.hf import HFLearnerConfig
 from turnwise_agents.learners.tabular import TabularLearnerConfig
+from turnwise_agents.needs import check_needs
 from turnwise_agents.results import task_set_record, write_json
 from turnwise_agents.rollout import EnvPool, Rollout
 from turnwise_agents.scorer import Scorer
@@ -30,8 +30,7 @@ from turnwise_agents.task_pool import MixturePool, TaskSource
 from turnwise_agents.tracking import make_tracker
 from turnwise_agents.trainer import EvalSet, Trainer, TrainerConfig, specs_for_eval
 from turnwise_agents.types import Group, RolloutSpec, Sampling
-from turnwise_envs import TaskSet, TextEnv, UsageError
-from turnwise_envs.registration import env_class, env_ids
+from turnwise_envs import TaskSet, UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +237,14 @@ class Run:
         ]
         self.pool = MixturePool(sources, config.trainer.seed)
         self.task_sets = {f"{s.env_id}/{config.split}": s.tasks for s in sources}
-        self.worlds = self.check_needs()
+        self.worlds = check_needs(
+            self.algorithm.needs,
+            config.algorithm,
+            self.envs,
+            config.env,
+            judge=config.judge,
+            seed=config.trainer.seed,
+        )
         self.parts = self.build()
         evals = [self.eval_set(env, split) for env in config.env for split in config.eval_splits]
         if resume:
@@ -265,40 +271,6 @@ class Run:
         )
         if resume:
             self.tracker.truncate(self.trainer.resume())
-
-    def check_needs(self) -> dict[str, Any]:
-        """Returns the worlds by env_id, if they have what the algorithm needs.
-
-        Raises:
-            UsageError: If one lacks something, saying which environments have it.
-        """
-        worlds: dict[str, Any] = {}
-        needs = self.algorithm.needs
-        for env_id in self.config.env:
-            env = self.envs.acquire(env_id)
-            _, info = env.reset(seed=self.config.trainer.seed)
-            worlds[env_id] = env.unwrapped
-            missing = sorted(k for k in needs.env if info.get(k) is None)
-            self.envs.release(env_id, env)
-            if missing:
-                having = environments_with(missing[0])
-                raise UsageError(
-                    f"{self.config.algorithm} needs info[{missing[0]!r}], "
-                    f"which {env_id} does not have. "
-                    + (
-                        f"These have it: {', '.join(having)}."
-                        if having
-                        else "No registered environment has it."
-                    )
-                )
-            if "answers" in needs.services:
-                check_answers(env_id, worlds[env_id])
-        if "judge" in needs.services and not self.config.judge:
-            raise UsageError(
-                f"{self.config.algorithm} needs a judge with these options, got none. "
-                "Set judge to rules:FILE or openai:MODEL@BASE_URL."
-            )
-        return worlds
 
     def build(self) -> Parts:
         """Builds model, learner, sampler and contexts."""
@@ -379,16 +351,6 @@ class Run:
         finally:
             self.tracker.close()
             self.envs.close()
-
-
-def environments_with(key: str) -> list[str]:
-    """Returns the ids of ours whose worlds fill an optional key of `info`."""
-    hook = {"reference": "gold", "evidence": "gold"}.get(key, key)
-    return [
-        env_id
-        for env_id in env_ids()
-        if getattr(env_class(env_id), hook, None) is not getattr(TextEnv, hook, None)
-    ]
 
 
 def train(config: TrainConfig) -> Path:

@@ -96,9 +96,8 @@ class Scorer:
             for i, row in zip(batch, scores.float().cpu().tolist(), strict=True):
                 for number, path in rows[i][1].items():
                     results[number] = [row[position] for position in path]
-            self._stats["scored_tokens"] += sum(len(s.input_ids) for s in segments)
-            self._stats["scoring_forwards"] += 1
-        self._stats["scoring_s"] += time.perf_counter() - started
+            self.count(tokens=sum(len(s.input_ids) for s in segments), forwards=1)
+        self.count(seconds=time.perf_counter() - started)
         return results
 
     def _rows(
@@ -126,6 +125,12 @@ class Scorer:
                 segment.parents = tree.parents
             rows.append((segment, tree.paths))
         return rows
+
+    def count(self, *, seconds: float = 0.0, tokens: int = 0, forwards: int = 0) -> None:
+        """Adds to what scoring cost; for those who score with the learner themselves."""
+        self._stats["scoring_s"] += seconds
+        self._stats["scored_tokens"] += tokens
+        self._stats["scoring_forwards"] += forwards
 
     def take_stats(self) -> dict[str, float]:
         """Returns "scoring_s", "scored_tokens" and "scoring_forwards" since the last call."""

@@ -24,6 +24,26 @@ Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
+class Contrast:
+    """What makes one episode better than another.
+
+    Attributes:
+        outcome: what is compared: the episode's return, or the environment's grade.
+        threshold: an outcome above it is a success and better than the others; None takes the
+            higher of any two as the better one.
+    """
+
+    outcome: Literal["return", "score"]
+    threshold: float | None = None
+
+    def prefers(self, one: float, other: float) -> bool:
+        """Returns whether outcome `one` is better than `other`."""
+        if self.threshold is None:
+            return one > other
+        return one > self.threshold >= other
+
+
+@dataclass(frozen=True)
 class Needs:
     """What an algorithm needs; checked before the first rollout.
 
@@ -32,6 +52,7 @@ class Needs:
         outputs: what `Learner.forward` must return besides logprobs ("entropy", "values").
         models: names of further models whose logprobs the loss reads ("ref").
         services: fields of `Services` that must not be None ("answers", "judge").
+        contrast: the oracle's episode must be better than that of an agent that says nothing.
         whole: the unit that must not be cut across micro-batches.
     """
 
@@ -39,6 +60,7 @@ class Needs:
     outputs: frozenset[str] = frozenset()
     models: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
+    contrast: Contrast | None = None
     whole: Literal["segment", "group"] = "segment"
 
 

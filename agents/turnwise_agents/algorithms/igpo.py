@@ -10,10 +10,11 @@ Multi-Turn LLM Agents", arXiv:2510.14967 (version 2).
     A_t     = z_t + gamma * A_{t+1}                                                (equations 6, 7)
 
 and the clipped surrogate with a KL loss of `policy_gradient`. Beliefs are those of the weights that
-sampled, without gradient, scored on the very prompts the policy was shown: `prompt_{t+1}` holds what
-turn t brought. So gains telescope to the whole episode's change of belief, in every kind of context.
-It works in any world with gold answers (`expose_reference=True`) and an answer action. A tabular
-policy's belief is the probability of the menu's action that answers right, read at the next row.
+sampled, without gradient, scored on the very prompts that the policy got: `prompt_{t+1}` holds what
+turn t brought. So gains telescope to the whole episode's change of belief, in every kind of
+context. It works in any world with gold answers (`expose_reference=True`) and an answer action. A
+tabular policy's belief is the probability of the menu's action that answers right, read at the next
+row.
 
 Deviations from the paper and from its published code:
 
@@ -41,7 +42,8 @@ Deviations from the paper and from its published code:
 
 Explanation of the logged metrics (besides those of `policy_gradient` and `rollout/...`):
 
-- `credit/information_gain/turn_k`: mean gain of turn k (from 0, the first 16); what the paper plots.
+- `credit/information_gain/turn_k`: mean gain of turn k (from 0, the first 16), which the paper
+  plots.
 - `credit/information_gain`, `credit/zero_gain_share`: mean over all turns with a gain; share of
   them that is exactly 0.
 - `credit/belief_first`, `credit/belief_last`: mean belief at the first and at the last prompt.
@@ -53,12 +55,12 @@ Explanation of the logged metrics (besides those of `policy_gradient` and `rollo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from turnwise_agents.algorithms.base import AlgorithmConfig, Metrics, Needs, Services
+from turnwise_agents.algorithms.base import AlgorithmConfig, Metrics, Services
 from turnwise_agents.algorithms.policy_gradient import PolicyGradient, PolicyGradientConfig
 from turnwise_agents.answers import answer_beliefs
 from turnwise_agents.estimators import information_gain_advantages, information_gains
@@ -128,11 +130,8 @@ class IGPO(PolicyGradient):
 
     def __init__(self, config: Any = None, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
-        self.needs = Needs(
-            env=frozenset({"reference"}),
-            outputs=self.needs.outputs,
-            models=self.needs.models,
-            services=frozenset({"answers"}),
+        self.needs = replace(
+            self.needs, env=frozenset({"reference"}), services=frozenset({"answers"})
         )
         self._metrics: Metrics = {}
 

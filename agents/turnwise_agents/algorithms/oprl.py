@@ -13,7 +13,9 @@ and the clipped surrogate with the ratio of whole actions, averaged over turns, 
 iteration: rollouts, outcomes, step rewards, one update of phi, advantages, the update of theta.
 pi_old is the policy that sampled, so at the start phi = theta: r = 0, A^S = 0 and L_phi = ln 2.
 
-The comparison of two episodes spans micro-batches; `two_pass` gives its exact gradient.
+The comparison of two episodes spans micro-batches; `two_pass` gives its exact gradient. Before the
+first rollout the run checks that the oracle's episode would be preferred to that of an agent that
+says nothing: without such a difference there is nothing to learn from.
 
 Deviations from the paper and from its published code:
 
@@ -26,6 +28,7 @@ Deviations from the paper and from its published code:
 - The paper takes step rewards from the model before its update (Algorithm 1) and after it
   (section 3.1): `rewards_from`. The code's "after" returns values from before.
 - The ratio of the published code is per token: `ratio_level="token"`, `loss_aggregation="token"`.
+- A^E is the paper's equation; its runs on WebShop and Sokoban take RLOO: `outcome_advantage`.
 - The reward model's learning rate is the policy's times `reward_learning_rate_factor`; its gradient
   is clipped as the policy's (paper: at 10).
 - log pi_old is the learner's, not the sampler's: differences of rounding between the two would
@@ -42,17 +45,21 @@ Explanation of the logged metrics (besides those of `policy_gradient` and `rollo
   the model was not trained on. `reward_model/loss`: ln 2 says that it knows nothing.
 - `reward_model/pairs`, `groups_without_pairs`: number of pairs; share of groups without spread.
 - `reward_model/step_reward_std`: of all step rewards. `reward_model/grad_norm`: of its update.
-- `time/reward_model_s`: seconds that its forwards and its update took.
+- `judge/score`, `judge/void_share`: mean score; share of episodes without a sound one, which are
+  void; `time/judge_s`: seconds. With outcome="judge".
+- `time/scoring_share`: share of the iteration's time that the reward model's forwards and its
+  update took (`time/scoring_s` seconds, `time/scored_tokens` tokens in `time/scoring_forwards`
+  forwards).
 """
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from turnwise_agents.algorithms.base import AlgorithmConfig, Metrics, Needs, Services
+
+from turnwise_agents.algorithms.base import AlgorithmConfig, Contrast, Metrics, Services
 from turnwise_agents.algorithms.grpo import GRPO, GRPOConfig
 from turnwise_agents.estimators import (
     group_relative_advantages,
@@ -63,12 +70,12 @@ from turnwise_agents.estimators import (
 )
 from turnwise_agents.estimators.checks import expect_choice
 from turnwise_agents.estimators.implicit_reward import StepNormalization
-from turnwise_agents.estimators.returns import Floats, Ints
+from turnwise_agents.estimators.returns import Floats
 from turnwise_agents.estimators.table import TurnTable
 from turnwise_agents.judge import JudgeReward
 from turnwise_agents.learners.base import Learner
 from turnwise_agents.losses import LossAggregation
-from turnwise_agents.reward_model import ImplicitRewardModel
+from turnwise_agents.reward_model import ImplicitRewardModel, pair_metrics
 from turnwise_agents.types import Credit, Group, Trajectory
 from turnwise_envs.errors import UsageError
 
@@ -91,9 +98,9 @@ class OPRLConfig(GRPOConfig):
     """Scale of the implicit reward. Paper: 0.05."""
     step_advantage_weight: float = 1.0
     """Weight alpha of the step advantage. Paper: 1."""
-    outcome_advantage: Literal["grpo", "rloo", "reinforce++"] = "rloo"
-    """Base of the episode's advantage; "reinforce++" is its baseline form. Paper: RLOO, and GRPO
-    on SOTOPIA."""
+    outcome_advantage: Literal["grpo", "rloo", "reinforce++"] = "grpo"
+    """Base of the episode's advantage; "reinforce++" is its baseline form. Paper: equation 3 and
+    SOTOPIA "grpo", WebShop and Sokoban "rloo"."""
     step_normalization: StepNormalization = "std"
     """Of A^S, over all steps of a group. Paper: "std"; see `step_reward_advantages`."""
     outcome: Literal["return", "score", "judge"] = "return"
@@ -132,13 +139,14 @@ class OPRL(GRPO):
 
     def __init__(self, config: Any = None, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
+        self._judge: JudgeReward | None = None
         if self.config.outcome == "judge":
-            self.shapers.append(JudgeReward())
-            self.needs = Needs(
-                outputs=self.needs.outputs,
-                models=self.needs.models,
-                services=frozenset({"judge"}),
-            )
+            self._judge = JudgeReward()
+            self.shapers.append(self._judge)
+            self.needs = replace(self.needs, services=frozenset({"judge"}))
+        else:
+            contrast = Contrast(self.config.outcome, self.config.success_threshold)
+            self.needs = replace(self.needs, contrast=contrast)
         self._metrics: Metrics = {}
 
     def setup(self, learner: Learner) -> None:
@@ -149,13 +157,12 @@ class OPRL(GRPO):
     def shape(self, groups: list[Group], services: Services) -> None:
         """Writes the step rewards and trains the reward model."""
         super().shape(groups, services)
-        started = time.perf_counter()
         table = self.table([g for g in groups if g.purpose == "train"])
         pairs = preference_pairs(
             self.outcomes(table), table.group_ids, threshold=self.config.success_threshold
         )
         model = ImplicitRewardModel(
-            services.learner,
+            services,
             MODEL,
             table,
             beta=self.config.beta,
@@ -174,7 +181,8 @@ class OPRL(GRPO):
         for turn, reward in zip(table.turns, rewards, strict=True):
             turn.channels[CHANNEL] = reward
         self._metrics["reward_model/step_reward_std"] = float(np.std(rewards)) if rewards else 0.0
-        self._metrics["time/reward_model_s"] = time.perf_counter() - started
+        if self._judge is not None:
+            self._metrics.update(self._judge.metrics)
 
     def outcomes(self, table: TurnTable) -> Floats:
         """Returns [B]: what episodes are compared by."""
@@ -234,18 +242,3 @@ def _trained_tokens(trajectory: Trajectory) -> int:
     return sum(
         len(g.completion_ids) for turn in trajectory.turns for g in turn.generations if g.trainable
     )
-
-
-def pair_metrics(scores: Floats, pairs: Ints, group_ids: Ints) -> Metrics:
-    """Returns accuracy and margin on the pairs, and how many groups have none."""
-    groups = len(set(group_ids.tolist()))
-    paired = len(set(group_ids[pairs[:, 0]].tolist()))
-    metrics = {
-        "reward_model/pairs": float(len(pairs)),
-        "reward_model/groups_without_pairs": (groups - paired) / max(1, groups),
-    }
-    if len(pairs):
-        margins = scores[pairs[:, 0]] - scores[pairs[:, 1]]
-        metrics["reward_model/accuracy"] = float(np.mean((margins > 0) + 0.5 * (margins == 0)))
-        metrics["reward_model/margin"] = float(margins.mean())
-    return metrics

@@ -51,9 +51,9 @@ class PolicyGradientConfig(AlgorithmConfig):
 
     surrogate: Literal["clip", "cispo", "sapo"] = "clip"
     """Per-token loss; "clip" is PPO's."""
-    ratio_level: Literal["token", "turn", "sequence"] = "token"
-    """"turn" multiplies the ratios of a turn's tokens (OPRL's paper); "sequence" uses GSPO's
-    length-normalised ratio per segment (with clips near 3e-4)."""
+    ratio_level: losses.RatioLevel = "token"
+    """The unit whose ratio counts, see `losses.group_log_ratio`; "sequence" is GSPO's mean per
+    segment (with clips near 3e-4), "turn" the product over a turn's tokens."""
     clip_ratio_low: float = 0.2
     """Lower clip: ratios below 1 - low are cut. Published scripts: 0.2."""
     clip_ratio_high: float = 0.2
@@ -88,7 +88,8 @@ class PolicyGradientConfig(AlgorithmConfig):
 
     def __post_init__(self) -> None:
         expect_choice("surrogate", self.surrogate, ("clip", "cispo", "sapo"))
-        expect_choice("ratio_level", self.ratio_level, ("token", "turn", "sequence"))
+        levels = ("token", "turn", "sequence", "sequence_product")
+        expect_choice("ratio_level", self.ratio_level, levels)
         expect_choice("kl_estimator", self.kl_estimator, ("k1", "k2", "k3"))
         for field in fields(self):
             value = getattr(self, field.name)
@@ -149,12 +150,12 @@ class PolicyGradient(Algorithm):
         """Returns this micro-batch's share of the minibatch's loss, and its metrics."""
         config, mask, norms = self.config, batch.loss_mask, batch.norms
         advantages = batch.advantages.to(outputs.logprobs.dtype)
-        token_ratio = losses.masked_log_ratio(outputs.logprobs, batch.old_logprobs, mask)
-        log_ratio = token_ratio
-        if config.ratio_level == "sequence":
-            log_ratio = losses.sequence_log_ratio(token_ratio, mask)
-        elif config.ratio_level == "turn":
-            log_ratio = losses.turn_log_ratio(token_ratio, batch.turn_indices, mask)
+        log_ratio = losses.group_log_ratio(
+            losses.masked_log_ratio(outputs.logprobs, batch.old_logprobs, mask),
+            mask,
+            batch.turn_indices,
+            config.ratio_level,
+        )
         weights = losses.importance_weights(
             batch.old_logprobs,
             batch.sampler_logprobs,

@@ -56,9 +56,9 @@ def step_reward_advantages(
 ) -> Floats:
     """Compares each step's implicit reward with ALL steps of all trajectories of its group.
 
-        "std":            A^S = (r - mean(R_s)) / (std(R_s) + eps),    R_s = the group's step rewards
+        "std":            A^S = (r - mean(R_s)) / (std(R_s) + eps),   R_s = the group's step rewards
         "leave_one_out":  A^S = r - mean of the others in R_s
-        "max":            A^S = r / (max |r| + eps)                    over all groups, not centred
+        "max":            A^S = r / (max |r| + eps)                   over all groups, not centred
 
     Args:
         step_rewards: [S] implicit reward of each step.
