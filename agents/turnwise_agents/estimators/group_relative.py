@@ -92,7 +92,8 @@ def group_relative_advantages(
         total = np.bincount(ids, weights=squares if weights is None else squares * weights)
         degrees = counts - 1 if std == "unbiased" else counts
         deviation = np.sqrt(total / np.maximum(degrees, 1))
-        centred = centred / (deviation + eps)[ids]
+        divisor = deviation + eps
+        centred = centred / np.where(divisor > 0, divisor, 1.0)[ids]
     return np.where((members > 1)[ids], centred, 0.0)
 
 

@@ -84,4 +84,5 @@ def step_reward_advantages(
         return group_relative_advantages(step_rewards, group_ids, eps=eps, std=std)
     if normalization == "leave_one_out":
         return leave_one_out_advantages(step_rewards, group_ids)
-    return step_rewards / (np.abs(step_rewards).max(initial=0.0) + eps)
+    divisor = np.abs(step_rewards).max(initial=0.0) + eps
+    return step_rewards / (divisor if divisor > 0 else 1.0)
