@@ -322,7 +322,7 @@ def test_reinforce_baselines():
 
 
 def test_default_configurations():
-    assert sorted(ALGORITHMS) == ["gigpo", "grpo", "reinforce", "rloo"]
+    assert {"gigpo", "grpo", "igpo", "oprl", "reinforce", "rloo"} <= set(ALGORITHMS)
     shared = {
         "group_size": 8,
         "groups_per_iteration": 16,
@@ -382,7 +382,7 @@ def test_load_algorithm():
     assert load_algorithm("gigpo") is GiGPO
     assert load_algorithm("turnwise_agents.algorithms.grpo:GRPO") is GRPO
     for name, message in (
-        ("gipgo", "algorithm must be one of reinforce, rloo, grpo, gigpo"),
+        ("gipgo", "algorithm must be one of reinforce, rloo, grpo, gigpo, "),
         ("no_such_module:X", "must name an importable class"),
         ("math:NoSuchClass", "must name an importable class"),
         ("math:pi", "must be a subclass of Algorithm"),

@@ -13,7 +13,7 @@ from turnwise_agents.algorithms.base import Norms, Services
 from turnwise_agents.estimators import preference_pairs, step_reward_advantages
 from turnwise_agents.estimators.table import TurnTable
 from turnwise_agents.learners.hf import HFLearner, HFLearnerConfig
-from turnwise_agents.losses import aggregate, preference_loss
+from turnwise_agents.losses import aggregate, group_log_ratio, preference_loss
 from turnwise_agents.reward_model import ImplicitRewardModel, pair_metrics
 from turnwise_agents.scorer import Scorer
 from turnwise_agents.two_pass import backward_through_sums, sums
@@ -106,6 +106,17 @@ def test_turns_are_averaged_whatever_their_length():
     assert float(found) == pytest.approx((2 + 5 + 2) / 3)
     with pytest.raises(ValueError, match="turn_indices"):
         aggregate(loss, mask, norms, "turn")
+
+
+def test_the_ratio_of_whole_actions():
+    log_ratio = torch.tensor([[0.1, 0.2, 0.0, -0.3], [0.0, 15.0, 15.0, 0.0]])
+    mask = torch.tensor([[1, 1, 0, 1], [0, 1, 1, 0]]).bool()
+    turns = torch.tensor([[0, 0, -1, 1], [-1, 4, 4, -1]])
+    found = group_log_ratio(log_ratio, mask, turns, "turn")
+    # exp(30) would not help anybody: bounded at 20.
+    expected = torch.tensor([[0.3, 0.3, 0.0, -0.3], [0.0, 20.0, 20.0, 0.0]])
+    torch.testing.assert_close(found, expected)
+    assert torch.equal(group_log_ratio(log_ratio, mask, turns, "token"), log_ratio)
 
 
 # ------------------------------------------------------------------ two passes

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from short_runs import assert_same, final_state
 
 from turnwise_agents.checkpoint import (
     CheckpointError,
@@ -38,28 +39,6 @@ def run(arguments: list[str]) -> subprocess.CompletedProcess:
     return subprocess.run(
         arguments, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False
     )
-
-
-def final_state(run_dir: Path) -> dict:
-    path = latest_checkpoint(run_dir)
-    assert path is not None
-    return load_checkpoint(path)
-
-
-def assert_same(a, b, where=""):
-    assert type(a) is type(b), where
-    if isinstance(a, dict):
-        assert a.keys() == b.keys(), where
-        for key in a:
-            assert_same(a[key], b[key], f"{where}/{key}")
-    elif isinstance(a, list | tuple):
-        assert len(a) == len(b), where
-        for i, (x, y) in enumerate(zip(a, b, strict=True)):
-            assert_same(x, y, f"{where}[{i}]")
-    elif isinstance(a, torch.Tensor):
-        assert torch.equal(a, b), where
-    else:
-        assert a == b, where
 
 
 def kill_when_checkpointed(arguments: list[str], run_dir: Path) -> None:
