@@ -135,13 +135,16 @@ def score_segments(
     columns = batch.loss_mask.nonzero()
     at = columns[:, 0] * width + columns[:, 1]
     predicting = columns[:, 0] * width + batch.predictors[columns[:, 0], columns[:, 1]]
-    tree = {"position_ids": batch.position_ids, "attention_mask": batch.attention_mask}
-    with _selecting(model.get_output_embeddings(), predicting) as seen:
-        logits = model(
-            input_ids=batch.input_ids,
-            use_cache=False,
-            **(tree if batch.attention_mask is not None else {}),
-        ).logits[0]
+    head = model.get_output_embeddings()
+    tree = {}
+    if (visible := batch.attention_mask) is not None:
+        if visible.device.type == "cpu":
+            # The kernel there is nearly twice as fast with a mask that is added.
+            added = torch.zeros(visible.shape, dtype=head.weight.dtype)
+            visible = added.masked_fill_(~visible, float("-inf"))
+        tree = {"position_ids": batch.position_ids, "attention_mask": visible}
+    with _selecting(head, predicting) as seen:
+        logits = model(input_ids=batch.input_ids, use_cache=False, **tree).logits[0]
     logprobs = torch.zeros(rows * width, device=logits.device)
     spread = torch.zeros_like(logprobs) if entropy else None
     if len(at):
