@@ -3,8 +3,8 @@
     python benchmarks/speed/beliefs.py
 
 A random model; conversations of one task that grow turn by turn; an answer of three tokens after
-every prompt. Prints tokens, forwards and seconds of both ways in the same run, the ratio of the best
-times, and the largest difference between their log-probabilities.
+every prompt. Prints tokens, forwards and seconds of both ways in the same run, the ratio of the
+best times, and the largest difference between their log-probabilities.
 """
 
 from __future__ import annotations
