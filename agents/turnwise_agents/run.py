@@ -381,8 +381,8 @@ def resume(run_dir: Path) -> Path:
 def dry_run(config: TrainConfig) -> str:
     """Returns the resolved configuration, one rendered prompt and its token counts.
 
-    Builds everything but the warm start, plays what the checks need and one reset, and leaves no run
-    behind.
+    Builds everything but the warm start, plays one reset and what the checks need, and leaves no
+    run behind.
     """
     with tempfile.TemporaryDirectory() as scratch:
         shown = dataclasses.replace(config, run_dir=Path(scratch), warm_start=False)

@@ -8,8 +8,9 @@ import pytest
 import quiz
 import torch
 import two_rooms
+from small_model import small_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers import PreTrainedTokenizerFast
 
 from turnwise_agents.answers import (
     ChatAnswers,
@@ -189,20 +190,7 @@ def test_the_final_prompt_counts_only_where_the_episode_was_cut():
 
 
 def test_beliefs_of_a_language_model_are_means_over_the_answers_tokens():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = Qwen3ForCausalLM(
-            Qwen3Config(
-                vocab_size=len(TOKENIZER),
-                hidden_size=32,
-                intermediate_size=32,
-                num_hidden_layers=1,
-                num_attention_heads=1,
-                num_key_value_heads=1,
-                head_dim=32,
-                initializer_range=0.3,
-            )
-        )
+    model = small_model(len(TOKENIZER))
     answers = chat_answers()
     played = trajectory([0, 1], ["fox"])
     played.turns[1].generations[0].prompt_ids = [0, 5, 6, 7, 8]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import Qwen3Config, Qwen3ForCausalLM
+from small_model import small_model
 
 from turnwise_agents.algorithms.base import Norms, Services
 from turnwise_agents.estimators import preference_pairs, step_reward_advantages
@@ -158,20 +158,7 @@ def test_two_passes_give_the_gradient_of_one(micros, seed):
 
 
 def make_services(**config):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = Qwen3ForCausalLM(
-            Qwen3Config(
-                vocab_size=30,
-                hidden_size=32,
-                intermediate_size=32,
-                num_hidden_layers=1,
-                num_attention_heads=1,
-                num_key_value_heads=1,
-                head_dim=32,
-                initializer_range=0.3,
-            )
-        )
+    model = small_model(30)
     learner = HFLearner(model, HFLearnerConfig(learning_rate=1e-2, **config))
     learner.add_model("reward", trainable=True, learning_rate_factor=2.0)
     return Services(scorer=Scorer(learner), learner=learner, generate=None)

@@ -1,13 +1,10 @@
 """Judges: rules, an endpoint that fails in every way, and the journal of its replies."""
 
-import http.server
-import json
 import math
-import threading
-from typing import ClassVar
 
 import pytest
 import quiz
+from scripted_endpoint import serving
 from short_runs import make_config, start
 
 from turnwise_agents.algorithms.base import Services
@@ -100,48 +97,26 @@ def test_rule_files(tmp_path):
 # ------------------------------------------------------------------ an endpoint
 
 
-class Replies(http.server.BaseHTTPRequestHandler):
-    """Answers with `replies` in turn (a number is a status), then with a score of 7."""
-
-    replies: ClassVar[list] = []
-    seen: ClassVar[list] = []
-
-    def do_POST(self):
-        self.seen.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        reply = self.replies.pop(0) if self.replies else "Score: 7"
-        status = reply if isinstance(reply, int) else 200
-        choice = {"message": {"content": reply}, "finish_reason": "stop"}
-        data = json.dumps({"choices": [choice]} if status == 200 else {}).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def server():
-    handler = type("Handler", (Replies,), {"replies": [], "seen": []})
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    handler.name = f"openai:m@http://127.0.0.1:{httpd.server_address[1]}"
-    yield handler
-    httpd.shutdown()
-    httpd.server_close()
+    with serving("Score: 7") as handler:
+        yield handler
+
+
+def name(server):
+    return f"openai:m@{server.url}"
 
 
 def endpoint(server, journal=None, retries=0, **kwargs):
     config = EndpointConfig(timeout_s=5.0, max_retries=retries, backoff_s=0.001)
     kwargs = {"concurrency": 1, **kwargs}
     kept = Journal() if journal is None else journal
-    return EndpointJudge(server.name, kept, config=config, **kwargs)
+    return EndpointJudge(name(server), kept, config=config, **kwargs)
 
 
 def test_an_endpoint_sees_the_transcript_and_no_gold_answer(server):
     assert endpoint(server)([POLITE]) == [7.0]
-    (body,) = server.seen
+    ((_, _, body),) = server.requests
     system, user = (message["content"] for message in body["messages"])
     assert "0 (failed) to 10" in system
     assert user == transcript(POLITE)
@@ -169,41 +144,41 @@ def test_replies(server, reply, score):
 
 
 def test_failures_and_nonsense_void_an_episode_each(server):
-    server.replies[:] = ["Score: 4", 500, "no idea", 400]
+    server.replies[:] = ["Score: 4", (500, {}), "no idea", (400, {})]
     others = [trajectory(str(i), ("x", str(i))) for i in range(4)]
     assert endpoint(server)(others) == [4.0, None, None, None]
     assert endpoint(server, retries=1)([POLITE]) == [7.0]
-    server.replies[:] = [503]
+    server.replies[:] = [(503, {})]
     assert endpoint(server, retries=1)([POLITE]) == [7.0]
 
 
 def test_equal_transcripts_are_asked_once_and_replies_are_kept(server, tmp_path):
     judge = endpoint(server, Journal(tmp_path / "judge.jsonl"))
     assert judge([POLITE, RUDE, POLITE]) == [7.0, 7.0, 7.0]
-    assert len(server.seen) == 2
+    assert len(server.requests) == 2
     server.replies[:] = ["Score: 1"] * 9
     again = endpoint(server, Journal(tmp_path / "judge.jsonl"))
     assert again([RUDE, POLITE]) == [7.0, 7.0]  # the replies of before, in another process
-    assert len(server.seen) == 2
+    assert len(server.requests) == 2
     assert endpoint(server, Journal(tmp_path / "judge.jsonl"), high=5)([POLITE]) == [1.0]
 
 
 def test_refused_at_the_start_is_a_wrong_setting_and_later_a_failure(server):
-    server.replies[:] = [401]
+    server.replies[:] = [(401, {})]
     judge = endpoint(server)
     with pytest.raises(UsageError, match="Check address, model"):
         judge([POLITE])
     assert judge([POLITE]) == [7.0]
-    server.replies[:] = [401]
+    server.replies[:] = [(401, {})]
     assert judge([RUDE]) == [None]
 
 
 def test_a_silent_endpoint_is_not_asked_for_the_rest_of_the_iteration(server):
-    server.replies[:] = [500] * 100
+    server.replies[:] = [(500, {})] * 100
     judge = endpoint(server, patience=3)
     many = [trajectory(str(i), ("x", str(i))) for i in range(20)]
     assert judge(many) == [None] * 20
-    assert len(server.seen) == 3
+    assert len(server.requests) == 3
     server.replies.clear()
     assert judge(many) == [7.0] * 20
 
@@ -235,7 +210,7 @@ def test_a_failing_judge_costs_an_iteration_not_the_run(tmp_path, server):
         "oprl",
         "tabular",
         quiz.ENV_ID,
-        judge=server.name,
+        judge=name(server),
         algo={"outcome": "judge", "success_threshold": 5.0, "group_size": 2},
         trainer={"iterations": 3},
     )
@@ -243,7 +218,7 @@ def test_a_failing_judge_costs_an_iteration_not_the_run(tmp_path, server):
     run.trainer.services.judge = endpoint(server, Journal(tmp_path / "judge.jsonl"))
     first = run.trainer.iterate()
     assert first["judge/void_share"] == 0.0
-    server.replies[:] = [500] * 8
+    server.replies[:] = [(500, {})] * 8
     second = run.trainer.iterate()
     assert second["judge/void_share"] == second["rollout/stop_error"] > 0
     server.replies.clear()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from transformers import Qwen3Config, Qwen3ForCausalLM
+from small_model import small_model
 
 from turnwise_agents.algorithms.igpo import IGPO, IGPOConfig
 from turnwise_agents.algorithms.oprl import OPRL, OPRLConfig
@@ -15,20 +15,7 @@ ALGORITHMS = [IGPO(IGPOConfig(kl_coef=0.1, ent_coef=0.05)), OPRL(OPRLConfig())]
 
 
 def make_learner():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = Qwen3ForCausalLM(
-            Qwen3Config(
-                vocab_size=20,
-                hidden_size=32,
-                intermediate_size=32,
-                num_hidden_layers=1,
-                num_attention_heads=1,
-                num_key_value_heads=1,
-                head_dim=32,
-                initializer_range=0.2,
-            )
-        )
+    model = small_model(20, initializer_range=0.2)
     learner = HFLearner(model)
     learner.add_model("ref")
     return learner

@@ -5,7 +5,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM
+from small_model import small_model
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from turnwise_agents.learners.hf import HFLearner
 from turnwise_agents.prefixes import common_prefix, token_trees
@@ -55,12 +56,12 @@ def conversation(turns, length, answer):
     return [ids[: (t + 1) * length] for t in range(turns)], [answer] * turns
 
 
-def model(kind):
+def model(kind="qwen3"):
+    if kind == "qwen3":
+        return small_model(40, num_hidden_layers=2, num_attention_heads=2, head_dim=16)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        if kind == "llama":
-            return LlamaForCausalLM(LlamaConfig(**SIZES))
-        return Qwen3ForCausalLM(Qwen3Config(**SIZES, head_dim=16))
+        return LlamaForCausalLM(LlamaConfig(**SIZES))
 
 
 @pytest.mark.parametrize("kind", ["qwen3", "llama"])
@@ -82,7 +83,7 @@ def test_trees_score_what_each_sequence_scores_alone(kind, limit):
 
 
 def test_a_conversation_costs_one_forward_and_its_tokens_once():
-    scorer = Scorer(HFLearner(model("qwen3")))
+    scorer = Scorer(HFLearner(model()))
     prompts, answers = conversation(8, 12, [1, 2])
     scorer.logprobs(prompts, answers)
     stats = scorer.take_stats()
@@ -93,16 +94,13 @@ def test_a_conversation_costs_one_forward_and_its_tokens_once():
 
 
 def test_models_that_cannot_take_trees_score_one_by_one():
-    sliding = Qwen3Config(
-        **SIZES, head_dim=16, use_sliding_window=True, sliding_window=8, max_window_layers=0
-    )
-    learner = HFLearner(Qwen3ForCausalLM(sliding))
-    assert not learner.scores_trees
-    eager = HFLearner(model("qwen3"))
+    sliding = small_model(40, use_sliding_window=True, sliding_window=8, max_window_layers=0)
+    assert not HFLearner(sliding).scores_trees
+    eager = HFLearner(model())
     eager.model.config._attn_implementation = "eager"
     assert not eager.scores_trees
     prompts, answers = conversation(4, 6, [1, 2])
-    one_by_one, trees = Scorer(eager), Scorer(HFLearner(model("qwen3")))
+    one_by_one, trees = Scorer(eager), Scorer(HFLearner(model()))
     np.testing.assert_allclose(
         one_by_one.logprobs(prompts, answers), trees.logprobs(prompts, answers), atol=2e-5
     )

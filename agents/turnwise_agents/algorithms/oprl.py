@@ -189,27 +189,20 @@ class OPRL(GRPO):
         source = self.config.outcome
         return table.outcomes("none" if source == "judge" else source)
 
-    def episode_advantages(self, table: TurnTable) -> Floats:
+    def episode_advantages(self, table: TurnTable, outcomes: Floats | None = None) -> Floats:
         """Returns [B]: A^E of every trajectory."""
-        config, outcomes = self.config, self.outcomes(table)
-        if config.outcome_advantage == "rloo":
+        outcomes = self.outcomes(table) if outcomes is None else outcomes
+        base = self.config.outcome_advantage
+        if base == "grpo":
+            return super().episode_advantages(table, outcomes)
+        if base == "rloo":
             return leave_one_out_advantages(outcomes, table.group_ids)
-        if config.outcome_advantage == "reinforce++":
-            centred = group_relative_advantages(outcomes, table.group_ids, normalize_std=False)
-            # Whitened over tokens: each trajectory counts as often as it has tokens to train on.
-            tokens = np.array([_trained_tokens(t) for t in table.trajectories], dtype=np.int64)
-            first = np.cumsum(tokens) - tokens
-            whitened = np.append(whiten(np.repeat(centred, tokens)), 0.0)
-            return np.where(tokens > 0, whitened[first], 0.0)
-        return group_relative_advantages(
-            outcomes,
-            table.group_ids,
-            normalize_std=config.normalize_std,
-            eps=config.eps,
-            std=config.std,
-            weight=config.statistics,
-            lengths=table.lengths,
-        )
+        centred = group_relative_advantages(outcomes, table.group_ids, normalize_std=False)
+        # Whitened over tokens: each trajectory counts as often as it has tokens to train on.
+        tokens = np.array([_trained_tokens(t) for t in table.trajectories], dtype=np.int64)
+        first = np.cumsum(tokens) - tokens
+        whitened = np.append(whiten(np.repeat(centred, tokens)), 0.0)
+        return np.where(tokens > 0, whitened[first], 0.0)
 
     def step_level(self, table: TurnTable) -> Floats:
         """Returns [S]: A^S of every turn, 0 for turns that were copied from a parent."""
