@@ -151,6 +151,7 @@ class OPRL(GRPO):
 
     def setup(self, learner: Learner) -> None:
         """Adds the reward model, a trainable copy of the policy."""
+        super().setup(learner)
         factor = self.config.reward_learning_rate_factor
         learner.add_model(MODEL, trainable=True, learning_rate_factor=factor)
 
