@@ -46,7 +46,7 @@ def token_trees(sequences: Sequence[Sequence[int]], max_tokens: int) -> list[Tok
     trees: list[TokenTree] = []
     before: list[int] = []
     longest = 0
-    for number in sorted(range(len(sequences)), key=lambda i: sequences[i]):
+    for number in sorted(range(len(sequences)), key=lambda i: list(sequences[i])):
         ids = list(sequences[number])
         shared = common_prefix(before, ids)
         longest = max(longest, len(ids))

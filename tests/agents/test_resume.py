@@ -23,6 +23,7 @@ from turnwise_agents.checkpoint import (
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 TABULAR = ["--model", "tabular", "--algorithm", "gigpo", "--num-tasks", "8"]
+OPRL = ["--model", "tabular", "--algorithm", "oprl", "--num-tasks", "8"]
 TINY = ["--model", "tiny", "--algorithm", "gigpo", "--no-warm-start", "--max-new-tokens", "8"]
 
 
@@ -56,7 +57,7 @@ def kill_when_checkpointed(arguments: list[str], run_dir: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("model", "iterations"), [(TABULAR, 40), (TINY, 8)])
+@pytest.mark.parametrize(("model", "iterations"), [(TABULAR, 40), (OPRL, 40), (TINY, 8)])
 def test_kill_and_resume_give_the_same_final_weights(tmp_path, model, iterations):
     whole = run(command(tmp_path / "whole", iterations, model))
     assert whole.returncode == 0, whole.stderr

@@ -216,9 +216,9 @@ def gain_metrics(trajectories: list[Trajectory], beliefs: list[Floats]) -> Metri
     every = np.concatenate(beliefs)
     by_turn: dict[int, list[float]] = {}
     for turn in (turn for t in trajectories for turn in t.turns):
-        if GAIN in turn.channels:
-            by_turn.setdefault(turn.turn_index, []).append(turn.channels[GAIN])
-    gains = [gain for values in by_turn.values() for gain in values]
+        if isinstance(gain := turn.channels.get(GAIN), float):
+            by_turn.setdefault(turn.turn_index, []).append(gain)
+    gains = [value for values in by_turn.values() for value in values]
     metrics = {
         "credit/unscored_share": float(np.isnan(every).mean()),
         "credit/information_gain": float(np.mean(gains)) if gains else 0.0,
