@@ -66,6 +66,7 @@ class Norms:
     segments: int
     trajectories: int
     groups: int
+    turns: int = 1
 
 
 @dataclass
@@ -77,6 +78,7 @@ class Batch:
         loss_mask: [B, L] bool.
         advantages, old_logprobs, sampler_logprobs: [B, L], 0 outside the mask.
         turn_indices: [B, L] int, -1 outside completions.
+        extras: name -> [B, L], from `Credit.extras`, 0 outside the mask.
         norms: counts of the whole minibatch; the loss is a SUM divided by one of them.
     """
 
@@ -87,6 +89,7 @@ class Batch:
     sampler_logprobs: Tensor
     turn_indices: Tensor
     norms: Norms
+    extras: dict[str, Tensor] = field(default_factory=dict)
 
 
 class TaskPool(Protocol):
