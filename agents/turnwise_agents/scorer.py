@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from turnwise_agents.learners.base import Learner
-from turnwise_agents.types import Segment
+from turnwise_agents.token_scores import TokenScores, token_scores
+from turnwise_agents.types import Segment, Trajectory
 from turnwise_envs.errors import UsageError
 
 
@@ -63,6 +64,22 @@ class Scorer:
             for row, p, c in zip(rows, prompts, completions, strict=True)
         ]
 
+    def tokens(
+        self,
+        trajectories: Sequence[Trajectory],
+        *,
+        values: bool = False,
+        models: frozenset[str] = frozenset(),
+    ) -> dict[str, TokenScores]:
+        """Returns per-token numbers of whole episodes; see `token_scores.token_scores`."""
+        return token_scores(
+            trajectories,
+            self.learner,
+            values=values,
+            models=models,
+            max_batch_tokens=self.max_batch_tokens,
+        )
+
     def _score(
         self,
         prompts: Sequence[list[int]],
@@ -87,7 +104,9 @@ class Scorer:
                     trajectory_id=str(i),
                     group_id="",
                     input_ids=[*prompts[i], *completions[i]],
-                    loss_mask=[False] * len(prompts[i]) + [True] * len(completions[i]),
+                    # Values need no logits, and a prompt's end is valued with any id behind it.
+                    loss_mask=[False] * len(prompts[i])
+                    + ["values" not in needs] * len(completions[i]),
                     turn_indices=[],
                     temperature=temperature,
                 )

@@ -13,13 +13,14 @@ from turnwise_agents.estimators.group_relative import (
     whiten,
     zero_variance_share,
 )
-from turnwise_agents.estimators.returns import discounted_returns, gae
+from turnwise_agents.estimators.returns import discounted_returns, explained_variance, gae
 
 __all__ = [
     "anchor_groups",
     "anchor_statistics",
     "discounted_returns",
     "encode_ids",
+    "explained_variance",
     "gae",
     "group_relative_advantages",
     "leave_one_out_advantages",
