@@ -88,11 +88,13 @@ class TokenTable:
     def credits(
         self, advantages: Floats, extras: Mapping[str, Floats] | None = None
     ) -> list[Credit]:
-        """Returns one `Credit` per trajectory from [N] advantages; 0 where not trainable.
+        """Returns the credits from [N] advantages; 0 where not trainable.
 
-        A turn's own entry is the mean over its tokens, for the viewer.
+        A turn's own entry is the mean over its tokens, for the viewer. A trajectory without a
+        trainable token gets no `Credit`, as in `TurnTable.credits`.
         """
         tokens = self.nest(np.where(self.trainable, advantages, 0.0))
+        trained = set(self.trajectory_ids[self.trainable].tolist())
         further = {name: self.nest(values) for name, values in (extras or {}).items()}
         return [
             Credit(
@@ -102,4 +104,5 @@ class TokenTable:
                 extras={name: nested[i] for name, nested in further.items()},
             )
             for i, trajectory in enumerate(self.table.trajectories)
+            if i in trained
         ]
