@@ -11,6 +11,7 @@ Logged metrics:
 - `rollout/env_steps`: all waves, discarded and verification ones too.
 - `credit/advantage_...`: see `credit_metrics`.
 - `rollout/completion_length`: tokens a generation; `rollout/truncated_generation_share`: cut ones.
+  `rollout/tokens_per_episode`: generated ones, over valid episodes.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ def rollout_metrics(groups: Sequence[Group], chosen: Sequence[Group]) -> dict[st
         "rollout/truncated_generation_share": _mean(
             [g.finish_reason == "length" for g in generations]
         ),
+        "rollout/tokens_per_episode": sum(len(g.completion_ids) for g in generations)
+        / max(1, len(valid)),
         "rollout/prompt_length": _mean([len(t.final_prompt_ids) for t in valid]),
     }
     for stop in STOPS:

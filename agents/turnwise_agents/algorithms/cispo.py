@@ -21,9 +21,10 @@ advantage whose weight is held at the bound.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from turnwise_agents.algorithms.base import AlgorithmConfig
+from turnwise_agents.algorithms.config import Surrogate
 from turnwise_agents.algorithms.grpo import GRPO, GRPOConfig
 
 
@@ -31,7 +32,7 @@ from turnwise_agents.algorithms.grpo import GRPO, GRPOConfig
 class CISPOConfig(GRPOConfig):
     """Configuration of `CISPO`."""
 
-    surrogate: Literal["clip", "cispo", "sapo", "vespo"] = "cispo"
+    surrogate: Surrogate = "cispo"
     """Per-token loss."""
     kl_coef: float = 0.0
     """Weight of the KL penalty. Paper: none."""

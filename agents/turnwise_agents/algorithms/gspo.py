@@ -17,8 +17,8 @@ Deviations from the paper and from its published code:
   of a sequence share their advantage.
 - The paper omits the KL term; 0 here, as its authors confirmed for their runs. No dual clip.
 
-Metrics: those of `policy_gradient`. `loss/clip_fraction` of 0.15 and more is normal: whole sequences
-are clipped.
+Metrics: those of `policy_gradient`. `loss/clip_fraction` of 0.15 and more is normal, since whole
+sequences are clipped.
 """
 
 from __future__ import annotations

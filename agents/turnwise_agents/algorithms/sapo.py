@@ -21,9 +21,10 @@ Metrics: those of `policy_gradient`. Nothing is clipped, so `loss/clip_fraction`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from turnwise_agents.algorithms.base import AlgorithmConfig
+from turnwise_agents.algorithms.config import Surrogate
 from turnwise_agents.algorithms.grpo import GRPO, GRPOConfig
 from turnwise_agents.losses import LossAggregation
 
@@ -32,7 +33,7 @@ from turnwise_agents.losses import LossAggregation
 class SAPOConfig(GRPOConfig):
     """Configuration of `SAPO`."""
 
-    surrogate: Literal["clip", "cispo", "sapo", "vespo"] = "sapo"
+    surrogate: Surrogate = "sapo"
     """Per-token loss."""
     loss_aggregation: LossAggregation = "sequence"
     """How tokens are averaged. Paper: mean over sequences of token means."""

@@ -23,9 +23,10 @@ Metrics: those of `policy_gradient`. Nothing is clipped, so `loss/clip_fraction`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from turnwise_agents.algorithms.base import AlgorithmConfig
+from turnwise_agents.algorithms.config import Surrogate
 from turnwise_agents.algorithms.grpo import GRPO, GRPOConfig
 from turnwise_agents.losses import RatioLevel
 
@@ -34,7 +35,7 @@ from turnwise_agents.losses import RatioLevel
 class VESPOConfig(GRPOConfig):
     """Configuration of `VESPO`."""
 
-    surrogate: Literal["clip", "cispo", "sapo", "vespo"] = "vespo"
+    surrogate: Surrogate = "vespo"
     """Per-token loss."""
     ratio_level: RatioLevel = "sequence_product"
     """The unit whose ratio counts: the whole sequence."""
