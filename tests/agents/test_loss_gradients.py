@@ -20,7 +20,10 @@ from turnwise_agents.scorer import Scorer
 from turnwise_agents.segments import count_norms, make_batch, segments
 
 CASES = {
-    "clip, dual clip, k3 and entropy": ("grpo", {"kl_coef": 0.1, "ent_coef": 0.1}),
+    "clip, dual clip, k3 and entropy": (
+        "grpo",
+        {"kl_coef": 0.1, "ent_coef": 0.1, "dual_clip": 1.25},
+    ),
     "k1": ("grpo", {"kl_coef": 0.3, "kl_estimator": "k1"}),
     "k2": ("grpo", {"kl_coef": 0.3, "kl_estimator": "k2"}),
     "ratio of a turn": ("loop", {"ratio_level": "turn"}),
@@ -46,6 +49,16 @@ CASES = {
     "values by turn": ("ppo", {"level": "turn", "vf_coef": 0.7, "value_clip": None}),
 }
 STOPPED = ("cispo", "vespo")
+ACTIVE = {
+    "clip, dual clip, k3 and entropy": {"clip_fraction", "dual_clip_fraction", "kl", "entropy"},
+    "masked importance": {"importance_masked"},
+    "off-policy mask": {"off_policy_masked"},
+    "clip-higher": {"clip_fraction"},
+    "length-normalised ratio": {"clip_fraction"},
+    "cispo": {"clip_fraction"},
+    "values by token": {"clip_fraction", "value_clip_fraction"},
+}
+"""What must not be idle where the gradient is compared."""
 
 
 @pytest.fixture(autouse=True)
@@ -94,8 +107,8 @@ def played(learner):
         for turn, own in zip(t.turns, scores[t.trajectory_id], strict=True):
             exact = torch.tensor(own)
             generation = turn.generations[0]
-            generation.old_logprobs = (exact + 0.25 * torch.randn(len(own))).tolist()
-            generation.sampler_logprobs = (exact + 0.25 * torch.randn(len(own))).tolist()
+            generation.old_logprobs = (exact + 0.4 * torch.randn(len(own))).tolist()
+            generation.sampler_logprobs = (exact + 0.4 * torch.randn(len(own))).tolist()
     return groups
 
 
@@ -174,11 +187,14 @@ def test_gradient_equals_finite_differences(case):
     credits = {c.trajectory_id: c for c in algorithm.assign_credit(groups)}
     items = [s for g in groups for t in g.valid for s in segments(t, credits[t.trajectory_id])]
     batch = make_batch(items, count_norms(items), torch.device("cpu"))
+    for head in learner.heads.values():
+        head.bias.data += 0.3  # away from the old values
 
     outputs = learner.forward(items, algorithm.needs.outputs, algorithm.needs.models)
     loss, metrics = algorithm.loss(outputs, batch)
     learner.backward(loss)
     assert all(map(math.isfinite, metrics.values()))
+    assert all(metrics[metric] > 0 for metric in ACTIVE.get(case, ()))
 
     exact = Exact(learner, items)
     direction = [torch.randn_like(p) for p in exact.parameters]
