@@ -122,7 +122,7 @@ def test_a_world_that_teaches_nothing_moves_nothing(variant, world):
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tiny")
+    folder = tmp_path_factory.mktemp("tiny") / "model"
     prepare_tiny([ENV], {}, folder, seed=0, warm_start=False)
     return folder
 
