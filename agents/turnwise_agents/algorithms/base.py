@@ -169,15 +169,18 @@ class Algorithm:
         """Returns the next wave of rollouts; called again with all that came back, until []."""
         if finished:
             return []
-        tasks = pool.draw(self.config.groups_per_iteration)
+        return self.draw_groups(pool, self.config.groups_per_iteration)
+
+    def draw_groups(self, pool: TaskPool, count: int, first: int = 0) -> list[RolloutSpec]:
+        """Returns `count` new groups of `group_size` episodes, numbered from `first`."""
         return [
             RolloutSpec(
                 env_id=env_id,
                 task_id=task_id,
-                group_id=f"{pool.iteration}.{i}",
+                group_id=f"{pool.iteration}.{first + i}",
                 count=self.config.group_size,
             )
-            for i, (env_id, task_id) in enumerate(tasks)
+            for i, (env_id, task_id) in enumerate(pool.draw(count))
         ]
 
     def shape(self, groups: list[Group], services: Services) -> None:

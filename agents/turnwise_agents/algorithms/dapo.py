@@ -124,15 +124,7 @@ class DAPO(GRPO):
         if self._waves == self.config.max_waves:
             return []
         self._waves += 1
-        return [
-            RolloutSpec(
-                env_id=env_id,
-                task_id=task_id,
-                group_id=f"{pool.iteration}.{len(finished) + i}",
-                count=self.config.group_size,
-            )
-            for i, (env_id, task_id) in enumerate(pool.draw(missing))
-        ]
+        return self.draw_groups(pool, missing, first=len(finished))
 
     def select(self, groups: list[Group]) -> list[Group]:
         """Drops the groups that teach nothing."""

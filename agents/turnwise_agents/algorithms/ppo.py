@@ -142,7 +142,7 @@ class PPO(PolicyGradient):
         after = np.array([self._bootstrap.get(t.trajectory_id, 0.0) for t in table.trajectories])
         owners = tokens.trajectory_ids[heads]
         advantages = gae(
-            np.bincount(steps, weights=tokens.rewards, minlength=int(heads.sum())),
+            np.bincount(steps, tokens.rewards, int(heads.sum())).astype(np.float64),
             values[heads],
             owners,
             bootstrap=after[owners],
