@@ -64,35 +64,6 @@ def sequence_log_ratio(log_ratio: Tensor, mask: Tensor) -> Tensor:
     )
 
 
-def turn_log_ratio(log_ratio: Tensor, turn_indices: Tensor, mask: Tensor) -> Tensor:
-    """Returns the log-ratio of each turn's whole action, spread over its tokens.
-
-        log rho_{i,t} = sum over the tokens of turn t of log rho
-
-    Args:
-        log_ratio: [B, L], 0 where masked.
-        turn_indices: [B, L] int, -1 outside completions.
-        mask: [B, L] bool.
-
-    Returns:
-        [B, L], equal within a turn, 0 where masked, differentiable.
-
-    References:
-        OPRL, arXiv:2509.19199, equation 6 (the released code's ratio is per token).
-    """
-    expect_equal_shape(log_ratio=log_ratio, turn_indices=turn_indices, mask=mask)
-    spread = _turn_sums(torch.where(mask, log_ratio, 0.0), turn_indices)
-    return torch.where(mask, spread, 0.0).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
-
-
-def _turn_sums(values: Tensor, turn_indices: Tensor) -> Tensor:
-    """Returns [B, L]: at each token, the sum over all tokens of its turn in its row."""
-    turns = turn_indices.clamp(min=0)
-    count = int(turns.max()) + 1 if turns.numel() else 1
-    sums = values.new_zeros(values.shape[0], count).scatter_add(1, turns, values)
-    return sums.gather(1, turns)
-
-
 def group_log_ratio(
     log_ratio: Tensor, mask: Tensor, turn_indices: Tensor, level: RatioLevel
 ) -> Tensor:
@@ -117,10 +88,14 @@ def group_log_ratio(
         return log_ratio
     if level == "sequence":
         return sequence_log_ratio(log_ratio, mask)
+    expect_equal_shape(log_ratio=log_ratio, mask=mask, turn_indices=turn_indices)
+    log_ratio = torch.where(mask, log_ratio, 0.0)
     if level == "turn":
-        return turn_log_ratio(log_ratio, turn_indices, mask)
-    expect_equal_shape(log_ratio=log_ratio, mask=mask)
-    summed = torch.where(mask, log_ratio, 0.0).sum(dim=1, keepdim=True).expand_as(log_ratio)
+        slots = turn_indices + 1
+        sums = log_ratio.new_zeros(len(slots), int(slots.max()) + 1)
+        summed = sums.scatter_add(1, slots, log_ratio).gather(1, slots)
+    else:
+        summed = log_ratio.sum(dim=1, keepdim=True).expand_as(log_ratio)
     return torch.where(mask, summed, 0.0).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
 
 
