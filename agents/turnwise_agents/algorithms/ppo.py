@@ -15,6 +15,7 @@ A step t is
 - `level="turn"`: one turn (Li et al. 2025, "Turn-PPO", arXiv:2512.17008). V is read, and trained,
   at the end of the prompt alone, and all tokens of the turn share its advantage. gamma and
   gae_lambda then count turns, so that a long answer is not discounted more than a short one.
+  `ratio_level="turn"` clips the ratio of the whole turn too.
 
 V after the last step is 0 where the environment ended the episode, and V(final_prompt_ids) where a
 limit cut it. The head sits on the policy's last hidden state; the weights that sampled give V.
