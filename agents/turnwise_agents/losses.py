@@ -112,6 +112,9 @@ def clipped_surrogate(
         L = -min(rho * A, clip(rho, 1 - low, 1 + high) * A)
         A < 0:  L = min(L, -c * A)                            with dual_clip c > 1
 
+    For c >= 1 + high the dual clip is the same as replacing rho by min(rho, c) in the first term
+    (INTELLECT-2's two-sided clip, arXiv:2505.07291).
+
     References:
         PPO: Schulman et al. 2017, arXiv:1707.06347, equation 7; an upper bound of its own: DAPO,
         arXiv:2503.14476; dual clip: Ye et al. 2020, arXiv:1912.09729.
@@ -154,6 +157,63 @@ def sapo_loss(
     return -(4.0 / tau) * torch.sigmoid(tau * (log_ratio.exp() - 1.0)) * advantages
 
 
+def vespo_loss(
+    log_ratio: Tensor,
+    logprobs: Tensor,
+    advantages: Tensor,
+    *,
+    positive: tuple[float, float] = (2.0, 3.0),
+    negative: tuple[float, float] = (3.0, 2.0),
+) -> Tensor:
+    """Returns -stop_gradient(phi(w)) * A * log pi, [B, L].
+
+        log phi(w) = lambda + k * log w - lambda * w,    so phi(1) = 1
+
+    Args:
+        log_ratio: [B, L] log w of the *sequence*: the sum over its tokens.
+        logprobs: [B, L].
+        advantages: [B, L].
+        positive: (k, lambda) where A >= 0.
+        negative: (k, lambda) where A < 0.
+
+    References:
+        VESPO: arXiv:2602.10693; the form and the constants are those of TRL's implementation.
+    """
+    log_ratio = log_ratio.detach()
+    good = advantages >= 0
+    k = torch.where(good, positive[0], negative[0])
+    rate = torch.where(good, positive[1], negative[1])
+    weight = (rate + k * log_ratio - rate * log_ratio.exp()).exp()
+    return -weight * advantages * logprobs
+
+
+def value_loss(
+    values: Tensor, old_values: Tensor, targets: Tensor, *, value_clip: float | None = 0.2
+) -> tuple[Tensor, Tensor]:
+    """Returns the clipped value loss and where the clip decides it, [B, L] each.
+
+        L = max((V - R)^2, (V_old + clip(V - V_old, -c, c) - R)^2) / 2
+
+    Args:
+        values: V, with gradient.
+        old_values: V_old, before the update.
+        targets: R; NaN where the head is not trained: loss and gradient are 0 there.
+        value_clip: c in units of return; None for the plain squared error.
+
+    References:
+        The clip is that of the PPO code of Schulman et al. (openai/baselines); the paper has none.
+    """
+    expect_equal_shape(values=values, old_values=old_values, targets=targets)
+    wanted = ~torch.isnan(targets)
+    targets = torch.where(wanted, targets, 0.0)
+    errors = torch.where(wanted, values - targets, 0.0).square()
+    if value_clip is None:
+        return errors / 2, torch.zeros_like(wanted)
+    near = old_values + (values - old_values).clamp(-value_clip, value_clip)
+    bounded = torch.where(wanted, near - targets, 0.0).square()
+    return torch.maximum(errors, bounded) / 2, bounded > errors
+
+
 def kl_penalty(
     logprobs: Tensor, ref_logprobs: Tensor, mask: Tensor, estimator: KLEstimator
 ) -> Tensor:
@@ -177,13 +237,41 @@ def kl_penalty(
     return (-x).exp() + x - 1.0
 
 
+def off_policy_mask(
+    logprobs: Tensor,
+    sampler_logprobs: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    *,
+    threshold: float,
+) -> Tensor:
+    """Returns [B, L] bool: False at bad tokens of sequences that the policy has moved away from.
+
+        keep where A >= 0 or mean_t(log pi_sampler - log pi) <= threshold
+
+    The mean is over the row's tokens under the mask. A NaN counts as no difference.
+
+    References:
+        Off-policy sequence masking: DeepSeek-V3.2, arXiv:2512.02556, equation 9.
+    """
+    gap = -masked_log_ratio(logprobs.detach(), sampler_logprobs, mask)
+    mean = gap.sum(dim=1, keepdim=True) / mask.sum(dim=1, keepdim=True).clamp(min=1)
+    return (advantages >= 0) | (mean <= threshold)
+
+
 def importance_weights(
-    old_logprobs: Tensor, sampler_logprobs: Tensor, mask: Tensor, *, mode: Correction, cap: float
+    old_logprobs: Tensor,
+    sampler_logprobs: Tensor,
+    mask: Tensor,
+    *,
+    mode: Correction,
+    cap: float,
+    floor: float = 0.0,
 ) -> Tensor:
     """Returns weights for the gap between sampler and trainer, [B, L], without gradient.
 
         d = log pi_old - log pi_sampler;   token: w_t = exp(d_t);   sequence: w = exp(sum_t d_t)
-        truncate: min(w, cap);   mask: w where w <= cap, else 0
+        truncate: clip(w, floor, cap);   mask: w where floor <= w <= cap, else 0
 
     NaN log-probabilities count as equal (weight 1), and "off" gives ones.
 
@@ -202,8 +290,8 @@ def importance_weights(
         gap = gap.sum(dim=1, keepdim=True).expand_as(gap)
     weights = gap.clamp(max=MAX_LOG_RATIO).exp()
     if mode.endswith("truncate"):
-        return weights.clamp(max=cap)
-    return torch.where(weights <= cap, weights, 0.0)
+        return weights.clamp(min=floor, max=cap)
+    return torch.where((weights >= floor) & (weights <= cap), weights, 0.0)
 
 
 def aggregate(
@@ -296,22 +384,25 @@ def ratio_metrics(
     *,
     clip_ratio_low: float,
     clip_ratio_high: float,
+    dual_clip: float | None = None,
 ) -> dict[str, float]:
     """Returns token means over the minibatch (as this micro-batch's share of them).
 
     "approx_kl": k3 form of KL(pi_old || pi), from samples of pi_old. "clip_fraction": tokens whose
-    gradient the clip removes. "ratio_mean": 1 in expectation.
+    gradient the clip removes; "dual_clip_fraction": those whose gradient the dual clip removes,
+    where there is one. "ratio_mean": 1 in expectation.
     """
     with torch.no_grad():
         ratio = log_ratio.exp()
         above = (advantages > 0) & (ratio > 1.0 + clip_ratio_high)
         below = (advantages < 0) & (ratio < 1.0 - clip_ratio_low)
-        sums = torch.stack(
-            [
-                masked_sum(ratio - 1.0 - log_ratio, mask),
-                ((above | below) & mask).sum().to(ratio.dtype),
-                masked_sum(ratio, mask),
-            ]
-        )
-        values = (sums / norms.tokens).tolist()
-    return dict(zip(("approx_kl", "clip_fraction", "ratio_mean"), values, strict=True))
+        terms = {
+            "approx_kl": ratio - 1.0 - log_ratio,
+            "clip_fraction": (above | below).to(ratio.dtype),
+            "ratio_mean": ratio,
+        }
+        if dual_clip is not None:
+            beyond = (advantages < 0) & (ratio > dual_clip)
+            terms["dual_clip_fraction"] = beyond.to(ratio.dtype)
+        sums = torch.stack([masked_sum(values, mask) for values in terms.values()])
+        return dict(zip(terms, (sums / norms.tokens).tolist(), strict=True))

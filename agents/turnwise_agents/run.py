@@ -194,6 +194,12 @@ def check_config(config: TrainConfig) -> dict[str, Any]:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UsageError(f"{name} must be positive, got {value}.")
+    correction = getattr(config.algo, "importance_correction", "off")
+    if correction != "off" and not config.trainer.recompute_old_logprobs:
+        raise UsageError(
+            f'importance_correction must be "off" without the learner\'s own log-probabilities, '
+            f"got {correction!r}. Add --trainer.recompute-old-logprobs."
+        )
     if config.temperature <= 0:
         raise UsageError(f"temperature must be positive for training, got {config.temperature}.")
     return kwargs

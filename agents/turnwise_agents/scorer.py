@@ -9,7 +9,8 @@ import torch
 
 from turnwise_agents.learners.base import Learner
 from turnwise_agents.prefixes import token_trees
-from turnwise_agents.types import Segment
+from turnwise_agents.token_scores import TokenScores, token_scores
+from turnwise_agents.types import Segment, Trajectory
 from turnwise_envs.errors import UsageError
 
 
@@ -68,6 +69,22 @@ class Scorer:
             for row, p, c in zip(rows, prompts, completions, strict=True)
         ]
 
+    def tokens(
+        self,
+        trajectories: Sequence[Trajectory],
+        *,
+        values: bool = False,
+        models: frozenset[str] = frozenset(),
+    ) -> dict[str, TokenScores]:
+        """Returns per-token numbers of whole episodes; see `token_scores.token_scores`."""
+        return token_scores(
+            trajectories,
+            self.learner,
+            values=values,
+            models=models,
+            max_batch_tokens=self.max_batch_tokens,
+        )
+
     def _score(
         self,
         prompts: Sequence[list[int]],
@@ -85,7 +102,7 @@ class Scorer:
             if not prompt:
                 raise UsageError(f"prompts[{i}] must hold at least one id, got none.")
         started = time.perf_counter()
-        rows = self._rows(prompts, completions, temperature)
+        rows = self._rows(prompts, completions, temperature, logits="values" not in needs)
         results: list[list[float]] = [[] for _ in prompts]
         for batch in self._batches([len(segment.input_ids) for segment, _ in rows]):
             segments = [rows[i][0] for i in batch]
@@ -105,20 +122,25 @@ class Scorer:
         prompts: Sequence[list[int]],
         completions: Sequence[list[int]],
         temperature: float,
+        *,
+        logits: bool,
     ) -> list[tuple[Segment, Mapping[int, Sequence[int]]]]:
-        """Returns the segments to score and, per pair in each, the positions of its tokens."""
+        """Returns the segments to score and, per pair in each, the positions of its tokens.
+
+        Values need no logits, and a prompt's end is valued with any id behind it.
+        """
         whole = [[*p, *c] for p, c in zip(prompts, completions, strict=True)]
         rows: list[tuple[Segment, Mapping[int, Sequence[int]]]] = []
         if not getattr(self.learner, "scores_trees", False):
             for i, ids in enumerate(whole):
-                mask = [n >= len(prompts[i]) for n in range(len(ids))]
+                mask = [logits and n >= len(prompts[i]) for n in range(len(ids))]
                 rows.append((_segment(ids, mask, temperature), {i: range(len(ids))}))
             return rows
         for tree in token_trees(whole, self.max_batch_tokens):
             mask = [False] * len(tree.ids)
             for i, path in tree.paths.items():
                 for position in path[len(prompts[i]) :]:
-                    mask[position] = True
+                    mask[position] = logits
             segment = _segment(tree.ids, mask, temperature)
             # Without a branch it is an ordinary sequence, which attention handles faster.
             if tree.parents != list(range(-1, len(tree.ids) - 1)):

@@ -22,7 +22,7 @@ import torch
 from turnwise_agents.algorithms.base import Algorithm, Metrics, Services
 from turnwise_agents.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from turnwise_agents.learners.base import Learner
-from turnwise_agents.metrics import rollout_metrics
+from turnwise_agents.metrics import credit_metrics, rollout_metrics
 from turnwise_agents.rollout import Rollout, stream_key
 from turnwise_agents.scorer import Scorer
 from turnwise_agents.segments import count_norms, make_batch, microbatches, minibatches, segments
@@ -177,7 +177,7 @@ class Trainer:
             self.record(self.iteration, groups)
         credited = time.perf_counter()
 
-        metrics = rollout_metrics(groups, chosen)
+        metrics = {**rollout_metrics(groups, chosen), **credit_metrics(credits)}
         metrics.update(self.update(chosen, credits))
         self.rollout.sampler.load(self.learner.weights(), self.learner.version)
         updated = time.perf_counter()

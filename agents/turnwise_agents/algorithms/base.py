@@ -104,6 +104,7 @@ class Batch:
         loss_mask: [B, L] bool.
         advantages, old_logprobs, sampler_logprobs: [B, L], 0 outside the mask.
         turn_indices: [B, L] int, -1 outside completions.
+        extras: name -> [B, L], from `Credit.extras`, 0 outside the mask.
         norms: counts of the whole minibatch; the loss is a SUM divided by one of them.
     """
 
@@ -114,6 +115,7 @@ class Batch:
     sampler_logprobs: Tensor
     turn_indices: Tensor
     norms: Norms
+    extras: dict[str, Tensor] = field(default_factory=dict)
 
 
 class TaskPool(Protocol):
@@ -195,15 +197,18 @@ class Algorithm:
         """Returns the next wave of rollouts; called again with all that came back, until []."""
         if finished:
             return []
-        tasks = pool.draw(self.config.groups_per_iteration)
+        return self.draw_groups(pool, self.config.groups_per_iteration)
+
+    def draw_groups(self, pool: TaskPool, count: int, first: int = 0) -> list[RolloutSpec]:
+        """Returns `count` new groups of `group_size` episodes, numbered from `first`."""
         return [
             RolloutSpec(
                 env_id=env_id,
                 task_id=task_id,
-                group_id=f"{pool.iteration}.{i}",
+                group_id=f"{pool.iteration}.{first + i}",
                 count=self.config.group_size,
             )
-            for i, (env_id, task_id) in enumerate(tasks)
+            for i, (env_id, task_id) in enumerate(pool.draw(count))
         ]
 
     def shape(self, groups: list[Group], services: Services) -> None:

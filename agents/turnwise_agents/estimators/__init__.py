@@ -18,13 +18,14 @@ from turnwise_agents.estimators.information_gain import (
     information_gain_advantages,
     information_gains,
 )
-from turnwise_agents.estimators.returns import discounted_returns, gae
+from turnwise_agents.estimators.returns import discounted_returns, explained_variance, gae
 
 __all__ = [
     "anchor_groups",
     "anchor_statistics",
     "discounted_returns",
     "encode_ids",
+    "explained_variance",
     "gae",
     "group_relative_advantages",
     "information_gain_advantages",

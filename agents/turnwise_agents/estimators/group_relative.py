@@ -152,7 +152,9 @@ def whiten(
     chosen = values[mask]
     if len(chosen) < 2:
         return np.zeros_like(values, dtype=np.float64)
-    scaled = (values - chosen.mean()) / np.sqrt(chosen.var(ddof=1) + eps)
+    # Relative to one of them: equal values then give exact zeros.
+    shifted, chosen = values - chosen[0], chosen - chosen[0]
+    scaled = (shifted - chosen.mean()) / np.sqrt(chosen.var(ddof=1) + eps)
     return np.where(mask, scaled, 0.0)
 
 

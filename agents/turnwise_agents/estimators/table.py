@@ -94,12 +94,19 @@ class TurnTable:
         return self.returns - rewards + np.array([t.score for t in self.trajectories])
 
     def credits(self, advantages: Floats) -> list[Credit]:
-        """Returns one `Credit` per trajectory from [S] advantages; 0 where not trainable."""
-        flat = np.where(self.trainable, advantages, 0.0).tolist()
+        """Returns the credits from [S] advantages; 0 where not trainable or nothing was generated.
+
+        A trajectory without any other turn gets no `Credit`, which keeps it out of the update
+        altogether: out of the KL and entropy terms and of the counts too.
+        """
+        generated = [any(g.completion_ids for g in turn.generations) for turn in self.turns]
+        trained = self.trainable & np.array(generated, dtype=bool)
+        flat = np.where(trained, advantages, 0.0).tolist()
         ends = list(accumulate(self.lengths.tolist(), initial=0))
         return [
             Credit(trajectory_id=t.trajectory_id, turn=flat[start:end])
             for t, start, end in zip(self.trajectories, ends, ends[1:], strict=False)
+            if trained[start:end].any()
         ]
 
 

@@ -33,6 +33,8 @@ class HFLearnerConfig:
 
     learning_rate: float = 1e-6
     """Of AdamW; 1e-6 suits full weights of billions, 1e-5 to 1e-4 LoRA, 1e-3 the tiny preset."""
+    head_learning_rate: float = 1e-4
+    """Of the value head (PPO): one linear layer that starts at 0; usually 1e-5 to 1e-3."""
     weight_decay: float = 0.0
     """Decoupled, on matrices only."""
     betas: tuple[float, float] = (0.9, 0.95)
@@ -60,8 +62,9 @@ class HFLearnerConfig:
 
     def __post_init__(self) -> None:
         """Checks the fields."""
-        if self.learning_rate <= 0:
-            raise UsageError(f"learning_rate must be positive, got {self.learning_rate}.")
+        for name in ("learning_rate", "head_learning_rate"):
+            if getattr(self, name) <= 0:
+                raise UsageError(f"{name} must be positive, got {getattr(self, name)}.")
         if self.lr_schedule not in ("constant", "linear", "cosine"):
             raise UsageError(
                 f"lr_schedule must be constant, linear or cosine, got {self.lr_schedule!r}."
@@ -79,7 +82,7 @@ class HFLearner:
     """Scores segments with a transformers model and trains it.
 
     Gradients add up over `backward` calls until `step`. Every trainable model has an optimiser of
-    its own; the policy's also holds the heads.
+    its own, and so have the heads together ("heads").
 
     Args:
         model: a causal language model; trained in place and shared with a sampler.
@@ -174,7 +177,8 @@ class HFLearner:
         A gradient that is not finite is dropped with the step (the norm in the metrics shows it).
 
         Returns:
-            "grad_norm" and "learning_rate" of the policy; of another model as "name/grad_norm".
+            "grad_norm" and "learning_rate" of the policy; of another model, and of the heads, as
+            "name/grad_norm".
         """
         metrics: dict[str, float] = {}
         for name, optimizer in self._optimizers.items():
@@ -193,12 +197,11 @@ class HFLearner:
         return metrics
 
     def _optimizer(self, name: str, learning_rate_factor: float = 1.0) -> MasterAdamW:
-        parameters = [p for p in self.models[name].parameters() if p.requires_grad]
-        if name == "policy":
-            parameters += [p for head in self.heads.values() for p in head.parameters()]
+        modules = self.heads.values() if name == "heads" else [self.models[name]]
+        rate = self.config.head_learning_rate if name == "heads" else self.config.learning_rate
         return MasterAdamW(
-            parameters,
-            learning_rate=self.config.learning_rate * learning_rate_factor,
+            [p for module in modules for p in module.parameters() if p.requires_grad],
+            learning_rate=rate * learning_rate_factor,
             betas=self.config.betas,
             weight_decay=self.config.weight_decay,
             max_grad_norm=self.config.max_grad_norm,
@@ -216,7 +219,7 @@ class HFLearner:
         nn.init.zeros_(head.weight)
         nn.init.constant_(head.bias, init)
         self.heads[name] = head.to(self.device)
-        self._optimizers["policy"] = self._optimizer("policy")
+        self._optimizers["heads"] = self._optimizer("heads")
 
     def add_model(
         self,

@@ -173,8 +173,10 @@ class TabularLearner:
         if len(rows) and int(rows.max()) >= len(self._sizes):
             raise UsageError(f"rows must be below {len(self._sizes)}, got {int(rows.max())}.")
         sizes = self._sizes[rows]
-        if bool((scored & (columns >= sizes)).any()):
+        asked = torch.tensor([s.loss_mask[-1] for s in segments], dtype=torch.bool)
+        if bool((asked & scored & (columns >= sizes)).any()):
             raise UsageError("columns must be on the menu of their row, got a larger one.")
+        columns = torch.where(columns < sizes, columns, 0)
         width = max(1, int(sizes.max())) if len(rows) else 1
         outside = torch.arange(width)[None, :] >= sizes.clamp(min=1)[:, None]
         temperatures = torch.tensor([s.temperature for s in segments], dtype=torch.float64)
