@@ -112,6 +112,20 @@ class ChatTemplate:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
+    def encode_with_spans(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Returns the ids of a text and the characters [start, end) that each one covers.
+
+        Raises:
+            UsageError: If the tokenizer knows no offsets (it is not a fast one).
+        """
+        if not self.tokenizer.is_fast:
+            raise UsageError(
+                f"The tokenizer must be a fast one to find an answer's tokens, got "
+                f"{type(self.tokenizer).__name__}. Convert it to a tokenizer.json."
+            )
+        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        return list(encoded["input_ids"]), list(encoded["offset_mapping"])
+
     def _decode(self, ids: tuple[int, ...]) -> str:
         """Returns the text of ids, special tokens included."""
         return str(

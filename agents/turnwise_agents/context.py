@@ -12,13 +12,16 @@ the very prompt it saw.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import gymnasium as gym
 
+from turnwise_agents.answers import AnswerWriter, ChatAnswers
 from turnwise_agents.chat import ChatTemplate
 from turnwise_agents.types import Generation, RolloutSpec
+from turnwise_envs.core import TextEnv
 from turnwise_envs.errors import UsageError
 
 ROLE_REQUESTS = {
@@ -74,6 +77,9 @@ class ContextFactory(Protocol):
 
     def new(self, env: gym.Env[str, str], spec: RolloutSpec) -> Context:
         """Returns the context of one episode of `env`."""
+
+    def answers(self, worlds: Mapping[str, TextEnv]) -> AnswerWriter:
+        """Returns what writes gold answers as completions, for these worlds by env_id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +150,10 @@ class ChatContexts:
         system = system_message(world, spec.instruction) if config.system_prompt else ""
         kind = FullHistory if config.kind == "full" else Window
         return kind(template, config, system, spec.prompt_patch)
+
+    def answers(self, worlds: Mapping[str, TextEnv]) -> ChatAnswers:
+        """Returns what writes answers for these worlds."""
+        return ChatAnswers(self.template, worlds)
 
 
 def system_message(world: Any, instruction: str | None = None) -> str:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from turnwise_agents.algorithms.base import Norms
 
 KLEstimator = Literal["k1", "k2", "k3"]
-LossAggregation = Literal["token", "sequence", "trajectory", "constant"]
+LossAggregation = Literal["token", "turn", "sequence", "trajectory", "constant"]
+RatioLevel = Literal["token", "turn", "sequence", "sequence_product"]
 Correction = Literal["off", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
 
 MAX_LOG_RATIO = 20.0
@@ -63,6 +64,41 @@ def sequence_log_ratio(log_ratio: Tensor, mask: Tensor) -> Tensor:
     )
 
 
+def group_log_ratio(
+    log_ratio: Tensor, mask: Tensor, turn_indices: Tensor, level: RatioLevel
+) -> Tensor:
+    """Returns the log-ratio of the unit that each token belongs to, [B, L], differentiable.
+
+    | level | log-ratio of a token's unit |
+    |---|---|
+    | "token" | its own (PPO, GRPO) |
+    | "turn" | sum over the tokens of its turn: the ratio of the whole action |
+    | "sequence" | mean over the row, see `sequence_log_ratio` (GSPO) |
+    | "sequence_product" | sum over the row: the ratio of the whole sequence (RLOO, VESPO) |
+
+    Args:
+        log_ratio: [B, L], 0 where masked.
+        mask: [B, L] bool.
+        turn_indices: [B, L] int, -1 outside completions. A turn's tokens in another row (a context
+            that does not keep them) are a unit of their own.
+        level: see the table.
+    """
+    expect_choice("level", level, ("token", "turn", "sequence", "sequence_product"))
+    if level == "token":
+        return log_ratio
+    if level == "sequence":
+        return sequence_log_ratio(log_ratio, mask)
+    expect_equal_shape(log_ratio=log_ratio, mask=mask, turn_indices=turn_indices)
+    log_ratio = torch.where(mask, log_ratio, 0.0)
+    if level == "turn":
+        slots = turn_indices + 1
+        sums = log_ratio.new_zeros(len(slots), int(slots.max()) + 1)
+        summed = sums.scatter_add(1, slots, log_ratio).gather(1, slots)
+    else:
+        summed = log_ratio.sum(dim=1, keepdim=True).expand_as(log_ratio)
+    return torch.where(mask, summed, 0.0).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
+
+
 def clipped_surrogate(
     log_ratio: Tensor,
     advantages: Tensor,
@@ -75,6 +111,9 @@ def clipped_surrogate(
 
         L = -min(rho * A, clip(rho, 1 - low, 1 + high) * A)
         A < 0:  L = min(L, -c * A)                            with dual_clip c > 1
+
+    For c >= 1 + high the dual clip is the same as replacing rho by min(rho, c) in the first term
+    (INTELLECT-2's two-sided clip, arXiv:2505.07291).
 
     References:
         PPO: Schulman et al. 2017, arXiv:1707.06347, equation 7; an upper bound of its own: DAPO,
@@ -118,6 +157,63 @@ def sapo_loss(
     return -(4.0 / tau) * torch.sigmoid(tau * (log_ratio.exp() - 1.0)) * advantages
 
 
+def vespo_loss(
+    log_ratio: Tensor,
+    logprobs: Tensor,
+    advantages: Tensor,
+    *,
+    positive: tuple[float, float] = (2.0, 3.0),
+    negative: tuple[float, float] = (3.0, 2.0),
+) -> Tensor:
+    """Returns -stop_gradient(phi(w)) * A * log pi, [B, L].
+
+        log phi(w) = lambda + k * log w - lambda * w,    so phi(1) = 1
+
+    Args:
+        log_ratio: [B, L] log w of the *sequence*: the sum over its tokens.
+        logprobs: [B, L].
+        advantages: [B, L].
+        positive: (k, lambda) where A >= 0.
+        negative: (k, lambda) where A < 0.
+
+    References:
+        VESPO: arXiv:2602.10693; the form and the constants are those of TRL's implementation.
+    """
+    log_ratio = log_ratio.detach()
+    good = advantages >= 0
+    k = torch.where(good, positive[0], negative[0])
+    rate = torch.where(good, positive[1], negative[1])
+    weight = (rate + k * log_ratio - rate * log_ratio.exp()).exp()
+    return -weight * advantages * logprobs
+
+
+def value_loss(
+    values: Tensor, old_values: Tensor, targets: Tensor, *, value_clip: float | None = 0.2
+) -> tuple[Tensor, Tensor]:
+    """Returns the clipped value loss and where the clip decides it, [B, L] each.
+
+        L = max((V - R)^2, (V_old + clip(V - V_old, -c, c) - R)^2) / 2
+
+    Args:
+        values: V, with gradient.
+        old_values: V_old, before the update.
+        targets: R; NaN where the head is not trained: loss and gradient are 0 there.
+        value_clip: c in units of return; None for the plain squared error.
+
+    References:
+        The clip is that of the PPO code of Schulman et al. (openai/baselines); the paper has none.
+    """
+    expect_equal_shape(values=values, old_values=old_values, targets=targets)
+    wanted = ~torch.isnan(targets)
+    targets = torch.where(wanted, targets, 0.0)
+    errors = torch.where(wanted, values - targets, 0.0).square()
+    if value_clip is None:
+        return errors / 2, torch.zeros_like(wanted)
+    near = old_values + (values - old_values).clamp(-value_clip, value_clip)
+    bounded = torch.where(wanted, near - targets, 0.0).square()
+    return torch.maximum(errors, bounded) / 2, bounded > errors
+
+
 def kl_penalty(
     logprobs: Tensor, ref_logprobs: Tensor, mask: Tensor, estimator: KLEstimator
 ) -> Tensor:
@@ -141,13 +237,41 @@ def kl_penalty(
     return (-x).exp() + x - 1.0
 
 
+def off_policy_mask(
+    logprobs: Tensor,
+    sampler_logprobs: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    *,
+    threshold: float,
+) -> Tensor:
+    """Returns [B, L] bool: False at bad tokens of sequences that the policy has moved away from.
+
+        keep where A >= 0 or mean_t(log pi_sampler - log pi) <= threshold
+
+    The mean is over the row's tokens under the mask. A NaN counts as no difference.
+
+    References:
+        Off-policy sequence masking: DeepSeek-V3.2, arXiv:2512.02556, equation 9.
+    """
+    gap = -masked_log_ratio(logprobs.detach(), sampler_logprobs, mask)
+    mean = gap.sum(dim=1, keepdim=True) / mask.sum(dim=1, keepdim=True).clamp(min=1)
+    return (advantages >= 0) | (mean <= threshold)
+
+
 def importance_weights(
-    old_logprobs: Tensor, sampler_logprobs: Tensor, mask: Tensor, *, mode: Correction, cap: float
+    old_logprobs: Tensor,
+    sampler_logprobs: Tensor,
+    mask: Tensor,
+    *,
+    mode: Correction,
+    cap: float,
+    floor: float = 0.0,
 ) -> Tensor:
     """Returns weights for the gap between sampler and trainer, [B, L], without gradient.
 
         d = log pi_old - log pi_sampler;   token: w_t = exp(d_t);   sequence: w = exp(sum_t d_t)
-        truncate: min(w, cap);   mask: w where w <= cap, else 0
+        truncate: clip(w, floor, cap);   mask: w where floor <= w <= cap, else 0
 
     NaN log-probabilities count as equal (weight 1), and "off" gives ones.
 
@@ -166,8 +290,8 @@ def importance_weights(
         gap = gap.sum(dim=1, keepdim=True).expand_as(gap)
     weights = gap.clamp(max=MAX_LOG_RATIO).exp()
     if mode.endswith("truncate"):
-        return weights.clamp(max=cap)
-    return torch.where(weights <= cap, weights, 0.0)
+        return weights.clamp(min=floor, max=cap)
+    return torch.where((weights >= floor) & (weights <= cap), weights, 0.0)
 
 
 def aggregate(
@@ -177,12 +301,14 @@ def aggregate(
     mode: LossAggregation = "token",
     *,
     max_tokens: int | None = None,
+    turn_indices: Tensor | None = None,
 ) -> Tensor:
     """Reduces per-token losses to this micro-batch's share of the minibatch's loss.
 
     | mode | loss of the minibatch | weight of a token |
     |---|---|---|
     | "token" (DAPO) | sum / tokens | equal |
+    | "turn" (OPRL) | mean over turns of their token means | less in long turns |
     | "sequence" (GRPO) | mean over segments of their token means | less in long segments |
     | "trajectory" | mean over trajectories of their token sums | equal; scale grows with length |
     | "constant" (Dr. GRPO) | sum / (segments * max_tokens) | equal, whatever was sampled |
@@ -193,21 +319,27 @@ def aggregate(
         norms: counts of the whole minibatch.
         mode: see the table.
         max_tokens: the constant length of mode "constant".
+        turn_indices: [B, L] int, -1 outside completions; needed by mode "turn".
 
     Returns:
         A scalar; the scalars of all micro-batches add up to the minibatch's loss.
 
     References:
         GRPO arXiv:2402.03300 equation 3; DAPO arXiv:2503.14476 equation 8; Dr. GRPO
-        arXiv:2503.20783 section 3.1.
+        arXiv:2503.20783 section 3.1; OPRL arXiv:2509.19199 equation 6.
     """
     expect_equal_shape(loss=loss, mask=mask)
-    expect_choice("mode", mode, ("token", "sequence", "trajectory", "constant"))
+    expect_choice("mode", mode, ("token", "turn", "sequence", "trajectory", "constant"))
     loss = torch.where(mask, loss, 0.0)
     if mode == "token":
         return loss.sum() / norms.tokens
     if mode == "trajectory":
         return loss.sum() / norms.trajectories
+    if mode == "turn":
+        if turn_indices is None:
+            raise ValueError('turn_indices must be given for aggregation "turn", got None.')
+        lengths = _turn_sums(mask.to(loss.dtype), turn_indices).clamp(min=1)
+        return (loss / lengths).sum() / norms.turns
     if mode == "sequence":
         counts = mask.sum(dim=1).clamp(min=1)
         return (loss.sum(dim=1) / counts).sum() / norms.segments
@@ -219,6 +351,31 @@ def aggregate(
     return loss.sum() / (norms.segments * max_tokens)
 
 
+def _turn_sums(values: Tensor, turn_indices: Tensor) -> Tensor:
+    """Returns [B, L]: at each token, the sum over all tokens of its turn in its row."""
+    turns = turn_indices.clamp(min=0)
+    count = int(turns.max()) + 1 if turns.numel() else 1
+    sums = values.new_zeros(values.shape[0], count).scatter_add(1, turns, values)
+    return sums.gather(1, turns)
+
+
+def preference_loss(scores: Tensor, pairs: Tensor) -> Tensor:
+    """Returns the mean over pairs of -log sigmoid(score of the preferred - score of the other).
+
+    Args:
+        scores: [B] of the trajectories, beta times their log-ratio.
+        pairs: [P, 2] int, rows (preferred, other); 0 without a pair.
+
+    References:
+        OPRL, arXiv:2509.19199, equation 2; the loss of DPO, arXiv:2305.18290, on trajectories.
+    """
+    expect_rank(1, scores=scores)
+    if not len(pairs):
+        return scores.sum() * 0.0
+    margins = scores[pairs[:, 0]] - scores[pairs[:, 1]]
+    return -torch.nn.functional.logsigmoid(margins).mean()
+
+
 def ratio_metrics(
     log_ratio: Tensor,
     mask: Tensor,
@@ -227,22 +384,25 @@ def ratio_metrics(
     *,
     clip_ratio_low: float,
     clip_ratio_high: float,
+    dual_clip: float | None = None,
 ) -> dict[str, float]:
     """Returns token means over the minibatch (as this micro-batch's share of them).
 
     "approx_kl": k3 form of KL(pi_old || pi), from samples of pi_old. "clip_fraction": tokens whose
-    gradient the clip removes. "ratio_mean": 1 in expectation.
+    gradient the clip removes; "dual_clip_fraction": those whose gradient the dual clip removes,
+    where there is one. "ratio_mean": 1 in expectation.
     """
     with torch.no_grad():
         ratio = log_ratio.exp()
         above = (advantages > 0) & (ratio > 1.0 + clip_ratio_high)
         below = (advantages < 0) & (ratio < 1.0 - clip_ratio_low)
-        sums = torch.stack(
-            [
-                masked_sum(ratio - 1.0 - log_ratio, mask),
-                ((above | below) & mask).sum().to(ratio.dtype),
-                masked_sum(ratio, mask),
-            ]
-        )
-        values = (sums / norms.tokens).tolist()
-    return dict(zip(("approx_kl", "clip_fraction", "ratio_mean"), values, strict=True))
+        terms = {
+            "approx_kl": ratio - 1.0 - log_ratio,
+            "clip_fraction": (above | below).to(ratio.dtype),
+            "ratio_mean": ratio,
+        }
+        if dual_clip is not None:
+            beyond = (advantages < 0) & (ratio > dual_clip)
+            terms["dual_clip_fraction"] = beyond.to(ratio.dtype)
+        sums = torch.stack([masked_sum(values, mask) for values in terms.values()])
+        return dict(zip(terms, (sums / norms.tokens).tolist(), strict=True))

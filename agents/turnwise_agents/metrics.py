@@ -9,7 +9,9 @@ Logged metrics:
 - `rollout/invalid_action_share`, `invalid_format_share`: turns.
 - `rollout/stop_<cause>`: share of episodes that ended by env, turns, context, tokens, time, error.
 - `rollout/env_steps`: all waves, discarded and verification ones too.
+- `credit/advantage_...`: see `credit_metrics`.
 - `rollout/completion_length`: tokens a generation; `rollout/truncated_generation_share`: cut ones.
+  `rollout/tokens_per_episode`: generated ones, over valid episodes.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from turnwise_agents.types import Group, Trajectory
+from turnwise_agents.types import Credit, Group, Trajectory
 
 STOPS = ("env", "turns", "context", "tokens", "time", "error")
 
@@ -44,6 +46,8 @@ def rollout_metrics(groups: Sequence[Group], chosen: Sequence[Group]) -> dict[st
         "rollout/truncated_generation_share": _mean(
             [g.finish_reason == "length" for g in generations]
         ),
+        "rollout/tokens_per_episode": sum(len(g.completion_ids) for g in generations)
+        / max(1, len(valid)),
         "rollout/prompt_length": _mean([len(t.final_prompt_ids) for t in valid]),
     }
     for stop in STOPS:
@@ -62,6 +66,25 @@ def rollout_metrics(groups: Sequence[Group], chosen: Sequence[Group]) -> dict[st
             if kind:
                 metrics[f"rollout/{env_id}/{kind}/success_rate"] = _mean([t.success for t in same])
     return metrics
+
+
+def credit_metrics(credits: Sequence[Credit]) -> dict[str, float]:
+    """Returns what the advantages of an iteration look like.
+
+    Over tokens where the credit is by token, else over turns: `credit/advantage_mean` (0 only where
+    the baseline's mean is over the same units), `credit/advantage_std`, `credit/advantage_max_abs`,
+    and `credit/advantage_zero_share`: units that the policy loss does not move.
+    """
+    rows = [row for credit in credits for row in (credit.token or [credit.turn])]
+    values = np.array([value for row in rows for value in row], dtype=np.float64)
+    if not len(values):
+        values = np.zeros(1)
+    return {
+        "credit/advantage_mean": float(values.mean()),
+        "credit/advantage_std": float(values.std()),
+        "credit/advantage_max_abs": float(np.abs(values).max()),
+        "credit/advantage_zero_share": float((values == 0).mean()),
+    }
 
 
 def _own_turns(played: Sequence[Trajectory]) -> int:

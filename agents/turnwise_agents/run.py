@@ -19,8 +19,10 @@ from turnwise_agents.algorithms import load_algorithm
 from turnwise_agents.algorithms.base import Algorithm, AlgorithmConfig, Services
 from turnwise_agents.assembly import Parts, build_parts
 from turnwise_agents.context import ContextConfig
+from turnwise_agents.judge import make_judge
 from turnwise_agents.learners.hf import HFLearnerConfig
 from turnwise_agents.learners.tabular import TabularLearnerConfig
+from turnwise_agents.needs import check_needs
 from turnwise_agents.results import task_set_record, write_json
 from turnwise_agents.rollout import EnvPool, Rollout
 from turnwise_agents.scorer import Scorer
@@ -79,6 +81,9 @@ class TrainConfig:
     """Prompt and completion together; an episode that needs more stops with "context"."""
     warm_start: bool = True
     """Warm-start the tiny preset on expert episodes before training."""
+    judge: str = ""
+    """Grades episodes of unverifiable tasks: "rules:FILE", "openai:MODEL@BASE_URL", or "" for
+    none."""
     wandb: bool = False
     """Also log to Weights & Biases."""
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
@@ -189,6 +194,12 @@ def check_config(config: TrainConfig) -> dict[str, Any]:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UsageError(f"{name} must be positive, got {value}.")
+    correction = getattr(config.algo, "importance_correction", "off")
+    if correction != "off" and not config.trainer.recompute_old_logprobs:
+        raise UsageError(
+            f'importance_correction must be "off" without the learner\'s own log-probabilities, '
+            f"got {correction!r}. Add --trainer.recompute-old-logprobs."
+        )
     if config.temperature <= 0:
         raise UsageError(f"temperature must be positive for training, got {config.temperature}.")
     return kwargs
@@ -232,7 +243,14 @@ class Run:
         ]
         self.pool = MixturePool(sources, config.trainer.seed)
         self.task_sets = {f"{s.env_id}/{config.split}": s.tasks for s in sources}
-        self.check_needs()
+        self.worlds = check_needs(
+            self.algorithm.needs,
+            config.algorithm,
+            self.envs,
+            config.env,
+            judge=config.judge,
+            seed=config.trainer.seed,
+        )
         self.parts = self.build()
         evals = [self.eval_set(env, split) for env in config.env for split in config.eval_splits]
         if resume:
@@ -248,6 +266,8 @@ class Run:
                 scorer=Scorer(self.parts.learner),
                 learner=self.parts.learner,
                 generate=self.parts.generate,
+                judge=make_judge(config.judge, config.run_dir),
+                answers=self.parts.contexts.answers(self.worlds),
                 seed=config.trainer.seed,
             ),
             run_dir=config.run_dir,
@@ -257,19 +277,6 @@ class Run:
         )
         if resume:
             self.tracker.truncate(self.trainer.resume())
-
-    def check_needs(self) -> None:
-        """Raises before the first rollout if an environment lacks what the algorithm needs."""
-        for env_id in self.config.env:
-            env = self.envs.acquire(env_id)
-            _, info = env.reset(seed=self.config.trainer.seed)
-            missing = sorted(k for k in self.algorithm.needs.env if info.get(k) is None)
-            self.envs.release(env_id, env)
-            if missing:
-                raise UsageError(
-                    f"{self.config.algorithm} needs info[{missing[0]!r}], "
-                    f"which {env_id} does not have."
-                )
 
     def build(self) -> Parts:
         """Builds model, learner, sampler and contexts."""
@@ -380,7 +387,8 @@ def resume(run_dir: Path) -> Path:
 def dry_run(config: TrainConfig) -> str:
     """Returns the resolved configuration, one rendered prompt and its token counts.
 
-    Builds everything but the warm start, plays nothing beyond one reset, and leaves no run behind.
+    Builds everything but the warm start, plays one reset and what the checks need, and leaves no
+    run behind.
     """
     with tempfile.TemporaryDirectory() as scratch:
         shown = dataclasses.replace(config, run_dir=Path(scratch), warm_start=False)

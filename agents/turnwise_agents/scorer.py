@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from turnwise_agents.learners.base import Learner
-from turnwise_agents.types import Segment
+from turnwise_agents.prefixes import token_trees
+from turnwise_agents.token_scores import TokenScores, token_scores
+from turnwise_agents.types import Segment, Trajectory
 from turnwise_envs.errors import UsageError
 
 
 class Scorer:
     """Scores given texts of ids with a learner's models, without gradient.
+
+    Prompts that share their beginning share its computation where the learner can (`prefixes`).
 
     Args:
         learner: whose models score.
@@ -22,6 +27,7 @@ class Scorer:
     def __init__(self, learner: Learner, max_batch_tokens: int = 16_384) -> None:
         self.learner = learner
         self.max_batch_tokens = max_batch_tokens
+        self._stats = {"scoring_s": 0.0, "scored_tokens": 0.0, "scoring_forwards": 0.0}
 
     def logprobs(
         self,
@@ -63,6 +69,22 @@ class Scorer:
             for row, p, c in zip(rows, prompts, completions, strict=True)
         ]
 
+    def tokens(
+        self,
+        trajectories: Sequence[Trajectory],
+        *,
+        values: bool = False,
+        models: frozenset[str] = frozenset(),
+    ) -> dict[str, TokenScores]:
+        """Returns per-token numbers of whole episodes; see `token_scores.token_scores`."""
+        return token_scores(
+            trajectories,
+            self.learner,
+            values=values,
+            models=models,
+            max_batch_tokens=self.max_batch_tokens,
+        )
+
     def _score(
         self,
         prompts: Sequence[list[int]],
@@ -79,27 +101,63 @@ class Scorer:
         for i, prompt in enumerate(prompts):
             if not prompt:
                 raise UsageError(f"prompts[{i}] must hold at least one id, got none.")
+        started = time.perf_counter()
+        rows = self._rows(prompts, completions, temperature, logits="values" not in needs)
         results: list[list[float]] = [[] for _ in prompts]
-        lengths = [len(p) + len(c) for p, c in zip(prompts, completions, strict=True)]
-        for batch in self._batches(lengths):
-            segments = [
-                Segment(
-                    trajectory_id=str(i),
-                    group_id="",
-                    input_ids=[*prompts[i], *completions[i]],
-                    loss_mask=[False] * len(prompts[i]) + [True] * len(completions[i]),
-                    turn_indices=[],
-                    temperature=temperature,
-                )
-                for i in batch
-            ]
+        for batch in self._batches([len(segment.input_ids) for segment, _ in rows]):
+            segments = [rows[i][0] for i in batch]
             with torch.no_grad():
                 outputs = self.learner.forward(segments, needs, model=model)
             scores = outputs.values if "values" in needs else outputs.logprobs
             assert scores is not None
             for i, row in zip(batch, scores.float().cpu().tolist(), strict=True):
-                results[i] = row[: lengths[i]]
+                for number, path in rows[i][1].items():
+                    results[number] = [row[position] for position in path]
+            self.count(tokens=sum(len(s.input_ids) for s in segments), forwards=1)
+        self.count(seconds=time.perf_counter() - started)
         return results
+
+    def _rows(
+        self,
+        prompts: Sequence[list[int]],
+        completions: Sequence[list[int]],
+        temperature: float,
+        *,
+        logits: bool,
+    ) -> list[tuple[Segment, Mapping[int, Sequence[int]]]]:
+        """Returns the segments to score and, per pair in each, the positions of its tokens.
+
+        Values need no logits, and a prompt's end is valued with any id behind it.
+        """
+        whole = [[*p, *c] for p, c in zip(prompts, completions, strict=True)]
+        rows: list[tuple[Segment, Mapping[int, Sequence[int]]]] = []
+        if not getattr(self.learner, "scores_trees", False):
+            for i, ids in enumerate(whole):
+                mask = [logits and n >= len(prompts[i]) for n in range(len(ids))]
+                rows.append((_segment(ids, mask, temperature), {i: range(len(ids))}))
+            return rows
+        for tree in token_trees(whole, self.max_batch_tokens):
+            mask = [False] * len(tree.ids)
+            for i, path in tree.paths.items():
+                for position in path[len(prompts[i]) :]:
+                    mask[position] = logits
+            segment = _segment(tree.ids, mask, temperature)
+            # Without a branch it is an ordinary sequence, which attention handles faster.
+            if tree.parents != list(range(-1, len(tree.ids) - 1)):
+                segment.parents = tree.parents
+            rows.append((segment, tree.paths))
+        return rows
+
+    def count(self, *, seconds: float = 0.0, tokens: int = 0, forwards: int = 0) -> None:
+        """Adds to what scoring cost; for those who score with the learner themselves."""
+        self._stats["scoring_s"] += seconds
+        self._stats["scored_tokens"] += tokens
+        self._stats["scoring_forwards"] += forwards
+
+    def take_stats(self) -> dict[str, float]:
+        """Returns "scoring_s", "scored_tokens" and "scoring_forwards" since the last call."""
+        taken, self._stats = self._stats, dict.fromkeys(self._stats, 0.0)
+        return taken
 
     def _batches(self, lengths: list[int]) -> list[list[int]]:
         """Cuts the rows, sorted by length for little padding, into batches of bounded size."""
@@ -111,3 +169,14 @@ class Scorer:
             else:
                 batches.append([i])
         return batches
+
+
+def _segment(ids: list[int], mask: list[bool], temperature: float) -> Segment:
+    return Segment(
+        trajectory_id="",
+        group_id="",
+        input_ids=ids,
+        loss_mask=mask,
+        turn_indices=[],
+        temperature=temperature,
+    )

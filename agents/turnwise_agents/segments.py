@@ -9,12 +9,13 @@ turn. Text is never re-tokenised.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import torch
 
 from turnwise_agents.algorithms.base import Batch, Norms
-from turnwise_agents.types import Credit, Generation, Segment, Trajectory
+from turnwise_agents.types import Credit, Generation, Segment, Trajectory, Turn
 
 
 def segments(trajectory: Trajectory, credit: Credit | None = None) -> list[Segment]:
@@ -40,15 +41,14 @@ def segments(trajectory: Trajectory, credit: Credit | None = None) -> list[Segme
     for turn in trajectory.turns:
         advantage = credit.turn[turn.turn_index] if credit is not None else 0.0
         tokens: Iterator[float] | None = None
-        if credit is not None and credit.token is not None:
-            row = credit.token[turn.turn_index]
-            expected = sum(len(g.completion_ids) for g in turn.generations if g.trainable)
-            if len(row) != expected:
-                raise ValueError(
-                    f"credit.token[{turn.turn_index}] of {trajectory.trajectory_id} must have one "
-                    f"entry per trainable completion token ({expected}), got {len(row)}."
-                )
-            tokens = iter(row)
+        extras: dict[str, Iterator[float]] = {}
+        if credit is not None:
+            if credit.token is not None:
+                tokens = _per_token(credit.token, "token", turn, trajectory)
+            extras = {
+                name: _per_token(rows, f"extras[{name!r}]", turn, trajectory)
+                for name, rows in credit.extras.items()
+            }
         for generation in turn.generations:
             prompt = generation.train_prompt_ids or generation.prompt_ids
             if (
@@ -63,11 +63,26 @@ def segments(trajectory: Trajectory, credit: Credit | None = None) -> list[Segme
                     loss_mask=[],
                     turn_indices=[],
                     temperature=generation.temperature,
+                    extras={name: [] for name in extras},
                 )
                 found.append(current)
             _append_untrained(current, prompt[len(current.input_ids) :])
-            _append_generation(current, generation, turn.turn_index, advantage, tokens)
+            _append_generation(current, generation, turn.turn_index, advantage, tokens, extras)
     return [segment for segment in found if any(segment.loss_mask)]
+
+
+def _per_token(
+    rows: list[list[float]], name: str, turn: Turn, trajectory: Trajectory
+) -> Iterator[float]:
+    """Returns a turn's per-token numbers, after checking that they fit its tokens."""
+    row = rows[turn.turn_index]
+    expected = sum(len(g.completion_ids) for g in turn.generations if g.trainable)
+    if len(row) != expected:
+        raise ValueError(
+            f"credit.{name}[{turn.turn_index}] of {trajectory.trajectory_id} must have one "
+            f"entry per trainable completion token ({expected}), got {len(row)}."
+        )
+    return iter(row)
 
 
 def _append_untrained(segment: Segment, ids: Sequence[int]) -> None:
@@ -75,7 +90,8 @@ def _append_untrained(segment: Segment, ids: Sequence[int]) -> None:
     segment.input_ids.extend(ids)
     segment.loss_mask.extend([False] * count)
     segment.turn_indices.extend([-1] * count)
-    for values in (segment.advantages, segment.sampler_logprobs, segment.old_logprobs):
+    aligned = (segment.advantages, segment.sampler_logprobs, segment.old_logprobs)
+    for values in (*aligned, *segment.extras.values()):
         values.extend([0.0] * count)
 
 
@@ -85,6 +101,7 @@ def _append_generation(
     turn_index: int,
     advantage: float,
     token_advantages: Iterator[float] | None,
+    extras: dict[str, Iterator[float]],
 ) -> None:
     if not generation.trainable:
         _append_untrained(segment, generation.completion_ids)
@@ -99,7 +116,9 @@ def _append_generation(
     if token_advantages is None:
         segment.advantages.extend([advantage] * count)
     else:
-        segment.advantages.extend(next(token_advantages) for _ in range(count))
+        segment.advantages.extend(islice(token_advantages, count))
+    for name, values in extras.items():
+        segment.extras[name].extend(islice(values, count))
 
 
 def count_norms(batch: Sequence[Segment]) -> Norms:
@@ -109,6 +128,7 @@ def count_norms(batch: Sequence[Segment]) -> Norms:
         segments=max(1, len(batch)),
         trajectories=max(1, len({s.trajectory_id for s in batch})),
         groups=max(1, len({s.group_id for s in batch})),
+        turns=max(1, len({(s.trajectory_id, t) for s in batch for t in s.turn_indices if t >= 0})),
     )
 
 
@@ -170,6 +190,10 @@ def make_batch(items: Sequence[Segment], norms: Norms, device: torch.device) -> 
         floats[1, i, :length] = segment.old_logprobs
         floats[2, i, :length] = segment.sampler_logprobs
     advantages, old_logprobs, sampler_logprobs = torch.from_numpy(floats).to(device)
+    extras = {name: np.zeros((rows, longest), dtype=np.float32) for name in items[0].extras}
+    for name, padded in extras.items():
+        for i, segment in enumerate(items):
+            padded[i, : len(segment.input_ids)] = segment.extras[name]
     return Batch(
         segments=list(items),
         loss_mask=torch.from_numpy(mask).to(device),
@@ -178,4 +202,5 @@ def make_batch(items: Sequence[Segment], norms: Norms, device: torch.device) -> 
         sampler_logprobs=sampler_logprobs,
         turn_indices=torch.from_numpy(turns).to(device),
         norms=norms,
+        extras={name: torch.from_numpy(padded).to(device) for name, padded in extras.items()},
     )

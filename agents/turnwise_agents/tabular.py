@@ -8,13 +8,14 @@ table cannot generalise to tasks it never met).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import torch
 
+from turnwise_agents.answers import TabularAnswers
 from turnwise_agents.context import PromptRequest
 from turnwise_agents.types import Generation, RolloutSpec
 from turnwise_envs.core import TextEnv, digest
@@ -80,10 +81,16 @@ class TabularVocabulary:
         Raises:
             UsageError: If the row's menu does not hold it.
         """
-        menu = self._menus[self._row_menus[row]]
-        if action not in menu:
+        column = self.find_column(row, action)
+        if column is None:
+            menu = self._menus[self._row_menus[row]]
             raise UsageError(f"action must be on the menu of row {row} {menu}, got {action!r}.")
-        return menu.index(action)
+        return column
+
+    def find_column(self, row: int, action: str) -> int | None:
+        """Returns the column of an action, None if the row's menu does not hold it."""
+        menu = self._menus[self._row_menus[row]]
+        return menu.index(action) if action in menu else None
 
     def sizes(self) -> list[int]:
         """Returns the number of columns of every row."""
@@ -195,6 +202,10 @@ class TabularContexts:
     def new(self, env: gym.Env[str, str], spec: RolloutSpec) -> TabularContext:
         """Returns the context of one episode."""
         return TabularContext(self.vocabulary, env, spec, self.thoughts)
+
+    def answers(self, worlds: Mapping[str, TextEnv]) -> TabularAnswers:
+        """Returns what writes answers for these worlds."""
+        return TabularAnswers(self.vocabulary, worlds)
 
 
 def build_tabular(

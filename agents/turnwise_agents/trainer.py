@@ -22,8 +22,9 @@ import torch
 from turnwise_agents.algorithms.base import Algorithm, Metrics, Services
 from turnwise_agents.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from turnwise_agents.learners.base import Learner
-from turnwise_agents.metrics import rollout_metrics
+from turnwise_agents.metrics import credit_metrics, rollout_metrics
 from turnwise_agents.rollout import Rollout, stream_key
+from turnwise_agents.scorer import Scorer
 from turnwise_agents.segments import count_norms, make_batch, microbatches, minibatches, segments
 from turnwise_agents.task_pool import MixturePool
 from turnwise_agents.types import Credit, Group, RolloutSpec, Segment, Trajectory
@@ -113,6 +114,12 @@ class Trainer:
         self.env_steps = 0
         self.generated_tokens = 0
         self._interrupted = False
+        for name in sorted(algorithm.needs.services):
+            if getattr(services, name) is None:
+                raise UsageError(
+                    f"{type(algorithm).__name__} needs services.{name}, which the run does not "
+                    f"have. Pass Services({name}=...), or set the run's option for it."
+                )
         algorithm.setup(learner)
         for name in sorted(algorithm.needs.models):
             learner.add_model(name)
@@ -170,7 +177,7 @@ class Trainer:
             self.record(self.iteration, groups)
         credited = time.perf_counter()
 
-        metrics = rollout_metrics(groups, chosen)
+        metrics = {**rollout_metrics(groups, chosen), **credit_metrics(credits)}
         metrics.update(self.update(chosen, credits))
         self.rollout.sampler.load(self.learner.weights(), self.learner.version)
         updated = time.perf_counter()
@@ -181,12 +188,14 @@ class Trainer:
         self.env_steps += int(metrics["rollout/env_steps"])
         self.generated_tokens += int(tokens)
         metrics.update(_sampler_stats(self.rollout.sampler))
+        elapsed = time.perf_counter() - started
+        metrics.update(_scorer_stats(self.services.scorer, elapsed))
         metrics.update(
             {
                 "time/rollout_s": collected - started,
                 "time/credit_s": credited - collected,
                 "time/update_s": updated - credited,
-                "time/iteration_s": time.perf_counter() - started,
+                "time/iteration_s": elapsed,
                 "time/tokens_per_s": tokens / max(collected - started, 1e-9),
                 "time/env_steps_per_s": metrics["rollout/env_steps"]
                 / max(collected - started, 1e-9),
@@ -391,6 +400,19 @@ def _write_advantages(groups: Sequence[Group], credits: Sequence[Credit]) -> Non
 def _sampler_stats(sampler: Any) -> Metrics:
     stats = getattr(sampler, "stats", None)
     return {} if stats is None else {f"rollout/{name}": v for name, v in stats().items()}
+
+
+def _scorer_stats(scorer: Scorer | None, elapsed_s: float) -> Metrics:
+    """Returns what teacher-forced scoring cost: tokens, forwards, share of the iteration's time."""
+    stats = {} if scorer is None else scorer.take_stats()
+    if not stats.get("scored_tokens"):
+        return {}
+    return {
+        "time/scoring_s": stats["scoring_s"],
+        "time/scoring_share": stats["scoring_s"] / max(elapsed_s, 1e-9),
+        "time/scored_tokens": stats["scored_tokens"],
+        "time/scoring_forwards": stats["scoring_forwards"],
+    }
 
 
 def _mean(values: Sequence[float] | Sequence[bool]) -> float:

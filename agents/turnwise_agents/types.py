@@ -270,11 +270,14 @@ class Credit:
         turn: one advantage per turn, [T_i].
         token: optional, one list per turn aligned with the completion ids of its *trainable*
             generations in order; overrides `turn`.
+        extras: further per-token numbers that the loss wants (value targets, ...), by name, laid
+            out as `token`.
     """
 
     trajectory_id: str
     turn: list[float]
     token: list[list[float]] | None = None
+    extras: dict[str, list[list[float]]] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -289,6 +292,10 @@ class Segment:
         sampler_logprobs: [L] log-probability at sampling, 0 outside the mask.
         old_logprobs: [L] the trainer's before the update, 0 outside the mask.
         temperature: of the generations (one per segment).
+        extras: name -> [L], from `Credit.extras`, 0 outside the mask.
+        parents: [L] position of the token that each token follows, before it, -1 for the first;
+            None where each follows the one before it. With it a segment is a tree of sequences
+            that share their beginnings, for learners that `scores_trees`.
     """
 
     trajectory_id: str
@@ -300,6 +307,8 @@ class Segment:
     sampler_logprobs: list[float] = field(default_factory=list)
     old_logprobs: list[float] = field(default_factory=list)
     temperature: float = 1.0
+    extras: dict[str, list[float]] = field(default_factory=dict)
+    parents: list[int] | None = None
 
     @property
     def num_tokens(self) -> int:

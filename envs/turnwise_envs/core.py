@@ -465,6 +465,16 @@ class TextEnv(gym.Env[str, str]):
         """Returns fresh lists (reference answers, evidence), None where there is none."""
         return None, None
 
+    def answer_action(self, answer: str) -> str | None:
+        """Returns the *action* that gives a final answer (not rendered), None where none is given.
+
+        By default the tool named "answer" says how, where it has one parameter.
+        """
+        for tool in self.tools:
+            if tool.name == "answer" and len(tool.parameters) == 1:
+                return tool.action(dict.fromkeys(tool.parameters, answer))
+        return None
+
     def expert_action(self) -> str | None:
         """Returns the oracle's next *action* (not rendered), or None where no plan is known."""
         return None

@@ -1,12 +1,9 @@
 """Text policies, and an endpoint that fails now and then."""
 
-import http.server
-import json
 import sys
-import threading
-from typing import ClassVar
 
 import pytest
+from scripted_endpoint import serving
 
 from turnwise_agents.endpoint import EndpointConfig, EndpointPolicy, retry_after, system_text
 from turnwise_agents.policies import (
@@ -32,52 +29,10 @@ def play(policy, count=2, **kwargs):
     return list(play_jobs(policy, jobs(count), env_id=ENV, env_kwargs=kwargs, concurrency=4))
 
 
-class Scripted(http.server.BaseHTTPRequestHandler):
-    """Answers with what `replies` says for each request in turn, then with "look"."""
-
-    replies: ClassVar[list] = []
-    requests: ClassVar[list] = []
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.requests.append((self.path, self.headers.get("Authorization"), body))
-        reply = self.replies.pop(0) if self.replies else "look"
-        status, headers, data = 200, {}, b""
-        if isinstance(reply, tuple):
-            status, headers = reply
-            data = b"try later"
-        elif reply == "drop":
-            self.close_connection = True
-            self.connection.close()
-            return
-        elif reply == "garbage":
-            data = b'{"choices": ['
-        else:
-            message = {"message": {"content": reply}, "finish_reason": "stop"}
-            usage = {"prompt_tokens": 7, "completion_tokens": 2}
-            data = json.dumps({"choices": [message], "usage": usage}).encode()
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def server():
-    handler = type("Handler", (Scripted,), {"replies": [], "requests": []})
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
-    thread.start()
-    handler.url = f"http://127.0.0.1:{httpd.server_address[1]}/v1"
-    yield handler
-    httpd.shutdown()
-    httpd.server_close()
+    with serving() as handler:
+        yield handler
 
 
 def endpoint(server, waits=None, **config):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from short_runs import assert_same, final_state
 
 from turnwise_agents.checkpoint import (
     CheckpointError,
@@ -22,6 +23,7 @@ from turnwise_agents.checkpoint import (
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 TABULAR = ["--model", "tabular", "--algorithm", "gigpo", "--num-tasks", "8"]
+OPRL = ["--model", "tabular", "--algorithm", "oprl", "--num-tasks", "8"]
 TINY = ["--model", "tiny", "--algorithm", "gigpo", "--no-warm-start", "--max-new-tokens", "8"]
 
 
@@ -40,28 +42,6 @@ def run(arguments: list[str]) -> subprocess.CompletedProcess:
     )
 
 
-def final_state(run_dir: Path) -> dict:
-    path = latest_checkpoint(run_dir)
-    assert path is not None
-    return load_checkpoint(path)
-
-
-def assert_same(a, b, where=""):
-    assert type(a) is type(b), where
-    if isinstance(a, dict):
-        assert a.keys() == b.keys(), where
-        for key in a:
-            assert_same(a[key], b[key], f"{where}/{key}")
-    elif isinstance(a, list | tuple):
-        assert len(a) == len(b), where
-        for i, (x, y) in enumerate(zip(a, b, strict=True)):
-            assert_same(x, y, f"{where}[{i}]")
-    elif isinstance(a, torch.Tensor):
-        assert torch.equal(a, b), where
-    else:
-        assert a == b, where
-
-
 def kill_when_checkpointed(arguments: list[str], run_dir: Path) -> None:
     process = subprocess.Popen(
         arguments, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -77,7 +57,7 @@ def kill_when_checkpointed(arguments: list[str], run_dir: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("model", "iterations"), [(TABULAR, 40), (TINY, 8)])
+@pytest.mark.parametrize(("model", "iterations"), [(TABULAR, 40), (OPRL, 40), (TINY, 8)])
 def test_kill_and_resume_give_the_same_final_weights(tmp_path, model, iterations):
     whole = run(command(tmp_path / "whole", iterations, model))
     assert whole.returncode == 0, whole.stderr

@@ -5,85 +5,12 @@ a retry from a snapshot with a reflection in the prompt, a second trained model,
 turn of two generations.
 """
 
-import gymnasium as gym
 import pytest
 import torch
+from doors import make_trainer
 
-from turnwise_agents.algorithms.base import Algorithm, Needs, Services
-from turnwise_agents.learners.tabular import TabularLearnerConfig
-from turnwise_agents.rollout import EnvPool, Rollout
-from turnwise_agents.scorer import Scorer
-from turnwise_agents.tabular import build_tabular
-from turnwise_agents.task_pool import MixturePool, TaskSource
-from turnwise_agents.trainer import Trainer, TrainerConfig
-from turnwise_agents.types import Branch, Credit, RolloutSpec, Sampling
-from turnwise_envs import StepResult, Task, TaskSet, TextEnv
-
-ENV = "turnwise-test/Doors-v0"
-
-
-class DoorTasks(TaskSet):
-    def __len__(self):
-        return 4
-
-    def task(self, index):
-        return Task(f"door-{index}", self.split, index, "doors", index)
-
-
-class DoorsEnv(TextEnv):
-    """Three rooms in a row, two doors each; the task's number says which door is right."""
-
-    splits = ("train",)
-    default_max_turns = 3
-
-    @classmethod
-    def task_set(cls, split, **options):
-        return DoorTasks(split)
-
-    def make_tasks(self):
-        return DoorTasks(self.split)
-
-    def start(self, task):
-        self.room = 0
-        self.right = 0
-        return "room 0"
-
-    def apply(self, action):
-        if action not in ("left", "right"):
-            return StepResult("There is no such door.", action_is_valid=False)
-        wanted = "right" if self.task.index >> (self.room % 2) & 1 else "left"
-        self.right += action == wanted
-        self.room += 1
-        done = self.room == 3
-        won = done and self.right == 3
-        return StepResult(
-            f"room {self.room}",
-            {"solved": 1.0} if won else {},
-            terminated=done,
-            success=won,
-            score=float(won),
-            verdict=("solved" if won else "lost") if done else "",
-        )
-
-    def keys(self):
-        key = f"{self.task.id}.{self.room}.{self.right}"
-        return key, key, key
-
-    def get_world(self):
-        return [self.room, self.right]
-
-    def set_world(self, task, state):
-        self.room, self.right = state
-
-    def admissible_actions(self):
-        return ["left", "right"]
-
-
-@pytest.fixture(autouse=True)
-def registered():
-    gym.register(ENV, entry_point=DoorsEnv, disable_env_checker=True)
-    yield
-    gym.registry.pop(ENV)
+from turnwise_agents.algorithms.base import Algorithm, Needs
+from turnwise_agents.types import Branch, Credit, RolloutSpec
 
 
 class Plain(Algorithm):
@@ -105,27 +32,6 @@ class Plain(Algorithm):
     def loss(self, outputs, batch):
         terms = -(outputs.logprobs * batch.advantages)[batch.loss_mask]
         return terms.sum() / batch.norms.tokens, {"pg": float(terms.detach().sum())}
-
-
-def make_trainer(algorithm, iterations=3, seed=0, **kwargs):
-    learner, sampler, contexts = build_tabular(TabularLearnerConfig(learning_rate=1.0), seed)
-    rollout = Rollout(
-        sampler=sampler,
-        contexts=contexts,
-        envs=EnvPool({ENV: {"actions": "menu"}}),
-        sampling=Sampling(max_new_tokens=1),
-        seed=seed,
-        record_admissible=True,
-        **kwargs,
-    )
-    return Trainer(
-        TrainerConfig(iterations=iterations, seed=seed),
-        algorithm=algorithm,
-        learner=learner,
-        rollout=rollout,
-        pool=MixturePool([TaskSource(ENV, DoorTasks("train"))], seed),
-        services=Services(scorer=Scorer(learner), learner=learner, generate=None, seed=seed),
-    )
 
 
 def test_plain_algorithm_learns():

@@ -5,10 +5,24 @@ from __future__ import annotations
 import importlib
 
 from turnwise_agents.algorithms.base import Algorithm
+from turnwise_agents.algorithms.cispo import CISPO
+from turnwise_agents.algorithms.dapo import DAPO
+from turnwise_agents.algorithms.dr_grpo import DrGRPO
 from turnwise_agents.algorithms.gigpo import GiGPO
 from turnwise_agents.algorithms.grpo import GRPO
+from turnwise_agents.algorithms.gspo import GSPO
+from turnwise_agents.algorithms.igpo import IGPO
+from turnwise_agents.algorithms.loop import LOOP
+from turnwise_agents.algorithms.oprl import OPRL
+from turnwise_agents.algorithms.ppo import PPO
 from turnwise_agents.algorithms.reinforce import REINFORCE
+from turnwise_agents.algorithms.reinforce_plus_plus import (
+    REINFORCEPlusPlus,
+    REINFORCEPlusPlusBaseline,
+)
 from turnwise_agents.algorithms.rloo import RLOO
+from turnwise_agents.algorithms.sapo import SAPO
+from turnwise_agents.algorithms.vespo import VESPO
 from turnwise_envs.errors import UsageError
 
 ALGORITHMS: dict[str, type[Algorithm]] = {
@@ -16,6 +30,18 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
     "rloo": RLOO,
     "grpo": GRPO,
     "gigpo": GiGPO,
+    "igpo": IGPO,
+    "oprl": OPRL,
+    "ppo": PPO,
+    "reinforce_plus_plus": REINFORCEPlusPlus,
+    "reinforce_plus_plus_baseline": REINFORCEPlusPlusBaseline,
+    "dr_grpo": DrGRPO,
+    "dapo": DAPO,
+    "gspo": GSPO,
+    "cispo": CISPO,
+    "sapo": SAPO,
+    "vespo": VESPO,
+    "loop": LOOP,
 }
 
 

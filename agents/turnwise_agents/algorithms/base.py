@@ -15,10 +15,32 @@ from torch import Tensor
 from turnwise_agents.types import Credit, Group, RolloutSpec, Segment
 
 if TYPE_CHECKING:
+    from turnwise_agents.answers import AnswerWriter
+    from turnwise_agents.judge import Judge
     from turnwise_agents.learners.base import Learner
     from turnwise_agents.scorer import Scorer
 
 Metrics = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """What makes one episode better than another.
+
+    Attributes:
+        outcome: what is compared: the episode's return, or the environment's grade.
+        threshold: an outcome above it is a success and better than the others; None takes the
+            higher of any two as the better one.
+    """
+
+    outcome: Literal["return", "score"]
+    threshold: float | None = None
+
+    def prefers(self, one: float, other: float) -> bool:
+        """Returns whether outcome `one` is better than `other`."""
+        if self.threshold is None:
+            return one > other
+        return one > self.threshold >= other
 
 
 @dataclass(frozen=True)
@@ -29,12 +51,16 @@ class Needs:
         env: info keys that must not be None ("reference", "evidence", "admissible_actions").
         outputs: what `Learner.forward` must return besides logprobs ("entropy", "values").
         models: names of further models whose logprobs the loss reads ("ref").
+        services: fields of `Services` that must not be None ("answers", "judge").
+        contrast: the oracle's episode must be better than that of an agent that says nothing.
         whole: the unit that must not be cut across micro-batches.
     """
 
     env: frozenset[str] = frozenset()
     outputs: frozenset[str] = frozenset()
     models: frozenset[str] = frozenset()
+    services: frozenset[str] = frozenset()
+    contrast: Contrast | None = None
     whole: Literal["segment", "group"] = "segment"
 
 
@@ -66,6 +92,7 @@ class Norms:
     segments: int
     trajectories: int
     groups: int
+    turns: int = 1
 
 
 @dataclass
@@ -77,6 +104,7 @@ class Batch:
         loss_mask: [B, L] bool.
         advantages, old_logprobs, sampler_logprobs: [B, L], 0 outside the mask.
         turn_indices: [B, L] int, -1 outside completions.
+        extras: name -> [B, L], from `Credit.extras`, 0 outside the mask.
         norms: counts of the whole minibatch; the loss is a SUM divided by one of them.
     """
 
@@ -87,6 +115,7 @@ class Batch:
     sampler_logprobs: Tensor
     turn_indices: Tensor
     norms: Norms
+    extras: dict[str, Tensor] = field(default_factory=dict)
 
 
 class TaskPool(Protocol):
@@ -123,7 +152,8 @@ class Services:
         scorer: teacher-forced log-probabilities and values.
         learner: the learner, for algorithms that train further models.
         generate: text generation by the policy.
-        judge: grades text for unverifiable tasks; None where the run has none.
+        judge: grades episodes of unverifiable tasks; None where the run has none.
+        answers: writes gold answers as completions; None where the run has none.
         iteration: number of the current iteration.
         seed: the run's seed.
     """
@@ -131,7 +161,8 @@ class Services:
     scorer: Scorer
     learner: Learner
     generate: TextGenerator
-    judge: Any = None
+    judge: Judge | None = None
+    answers: AnswerWriter | None = None
     iteration: int = 0
     seed: int = 0
 
@@ -166,15 +197,18 @@ class Algorithm:
         """Returns the next wave of rollouts; called again with all that came back, until []."""
         if finished:
             return []
-        tasks = pool.draw(self.config.groups_per_iteration)
+        return self.draw_groups(pool, self.config.groups_per_iteration)
+
+    def draw_groups(self, pool: TaskPool, count: int, first: int = 0) -> list[RolloutSpec]:
+        """Returns `count` new groups of `group_size` episodes, numbered from `first`."""
         return [
             RolloutSpec(
                 env_id=env_id,
                 task_id=task_id,
-                group_id=f"{pool.iteration}.{i}",
+                group_id=f"{pool.iteration}.{first + i}",
                 count=self.config.group_size,
             )
-            for i, (env_id, task_id) in enumerate(tasks)
+            for i, (env_id, task_id) in enumerate(pool.draw(count))
         ]
 
     def shape(self, groups: list[Group], services: Services) -> None:

@@ -62,10 +62,10 @@ class GRPO(PolicyGradient):
 
     Config: ClassVar[type[AlgorithmConfig]] = GRPOConfig
 
-    def episode_advantages(self, table: TurnTable) -> Floats:
-        """Returns [B]: one advantage per trajectory."""
+    def episode_advantages(self, table: TurnTable, outcomes: Floats | None = None) -> Floats:
+        """Returns [B]: one advantage per trajectory, by `outcomes` or its shaped return."""
         return group_relative_advantages(
-            table.returns,
+            table.returns if outcomes is None else outcomes,
             table.group_ids,
             normalize_std=self.config.normalize_std,
             eps=self.config.eps,

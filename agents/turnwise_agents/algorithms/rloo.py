@@ -11,9 +11,10 @@ Deviations from the paper and from its published code:
 
 - The surrogate is clipped (LOOP, arXiv:2502.01600, and the baseline of the GiGPO paper); at the
   first optimiser step of an iteration the gradient is REINFORCE's, unclipped.
-- The paper puts a KL penalty (k1) into the reward. Here it is a loss term, with k2 by default: on
-  on-policy samples its gradient equals that of the expected k1 reward penalty.
-- Tokens, not whole sequences, carry the ratio; `ratio_level="sequence"` gives GSPO's mean form.
+- The paper puts a KL penalty (k1) into the reward (`kl_in_reward=True, kl_estimator="k1"`). Here it
+  is a loss term, with k2 by default: on on-policy samples its gradient equals that of the expected
+  k1 reward penalty.
+- Tokens, not whole sequences, carry the ratio; `ratio_level="sequence_product"` gives the paper's.
 - A group of one gets advantage 0. For the rest see `grpo` and `policy_gradient`.
 """
 

@@ -13,18 +13,28 @@ from turnwise_agents.estimators.group_relative import (
     whiten,
     zero_variance_share,
 )
-from turnwise_agents.estimators.returns import discounted_returns, gae
+from turnwise_agents.estimators.implicit_reward import preference_pairs, step_reward_advantages
+from turnwise_agents.estimators.information_gain import (
+    information_gain_advantages,
+    information_gains,
+)
+from turnwise_agents.estimators.returns import discounted_returns, explained_variance, gae
 
 __all__ = [
     "anchor_groups",
     "anchor_statistics",
     "discounted_returns",
     "encode_ids",
+    "explained_variance",
     "gae",
     "group_relative_advantages",
+    "information_gain_advantages",
+    "information_gains",
     "leave_one_out_advantages",
+    "preference_pairs",
     "similar_anchor_groups",
     "step_advantages",
+    "step_reward_advantages",
     "whiten",
     "zero_variance_share",
 ]

@@ -92,7 +92,8 @@ def group_relative_advantages(
         total = np.bincount(ids, weights=squares if weights is None else squares * weights)
         degrees = counts - 1 if std == "unbiased" else counts
         deviation = np.sqrt(total / np.maximum(degrees, 1))
-        centred = centred / (deviation + eps)[ids]
+        divisor = deviation + eps
+        centred = centred / np.where(divisor > 0, divisor, 1.0)[ids]
     return np.where((members > 1)[ids], centred, 0.0)
 
 
@@ -151,7 +152,9 @@ def whiten(
     chosen = values[mask]
     if len(chosen) < 2:
         return np.zeros_like(values, dtype=np.float64)
-    scaled = (values - chosen.mean()) / np.sqrt(chosen.var(ddof=1) + eps)
+    # Relative to one of them: equal values then give exact zeros.
+    shifted, chosen = values - chosen[0], chosen - chosen[0]
+    scaled = (shifted - chosen.mean()) / np.sqrt(chosen.var(ddof=1) + eps)
     return np.where(mask, scaled, 0.0)
 
 

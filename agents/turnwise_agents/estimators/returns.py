@@ -66,6 +66,19 @@ def discounted_returns(
     return _backwards(rewards, trajectory_ids, gamma)
 
 
+def explained_variance(predictions: Floats, targets: Floats) -> float:
+    """Returns 1 - Var(targets - predictions) / Var(targets): 1 is perfect, 0 as good as a constant.
+
+    It is 0 where the targets do not vary, and negative where the predictions make things worse.
+
+    Raises:
+        UsageError: If shapes differ.
+    """
+    expect_equal_shape(predictions=predictions, targets=targets)
+    variance = float(np.var(targets)) if len(targets) else 0.0
+    return 1.0 - float(np.var(targets - predictions)) / variance if variance > 0 else 0.0
+
+
 def gae(
     rewards: Floats,
     values: Floats,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ import numpy.typing as npt
 from turnwise_agents.estimators.group_relative import encode_ids
 from turnwise_agents.estimators.returns import Floats
 from turnwise_agents.types import Credit, Group, Turn
+
+Outcome = Literal["return", "score", "none"]
 
 _REWARD = attrgetter("reward")
 
@@ -77,13 +79,34 @@ class TurnTable:
         """Returns [S]: each trajectory's value, [B], at all its turns."""
         return np.repeat(values, self.lengths)
 
+    def outcomes(self, source: Outcome = "return") -> Floats:
+        """Returns [B]: what each episode came to, all channels included.
+
+        Args:
+            source: "return" takes the environment's rewards, "score" its grade in [0, 1] in their
+                place, "none" the channels alone.
+        """
+        rewards = np.array([t.episode_return for t in self.trajectories], dtype=np.float64)
+        if source == "return":
+            return self.returns
+        if source == "none":
+            return self.returns - rewards
+        return self.returns - rewards + np.array([t.score for t in self.trajectories])
+
     def credits(self, advantages: Floats) -> list[Credit]:
-        """Returns one `Credit` per trajectory from [S] advantages; 0 where not trainable."""
-        flat = np.where(self.trainable, advantages, 0.0).tolist()
+        """Returns the credits from [S] advantages; 0 where not trainable or nothing was generated.
+
+        A trajectory without any other turn gets no `Credit`, which keeps it out of the update
+        altogether: out of the KL and entropy terms and of the counts too.
+        """
+        generated = [any(g.completion_ids for g in turn.generations) for turn in self.turns]
+        trained = self.trainable & np.array(generated, dtype=bool)
+        flat = np.where(trained, advantages, 0.0).tolist()
         ends = list(accumulate(self.lengths.tolist(), initial=0))
         return [
             Credit(trajectory_id=t.trajectory_id, turn=flat[start:end])
             for t, start, end in zip(self.trajectories, ends, ends[1:], strict=False)
+            if trained[start:end].any()
         ]
 
 

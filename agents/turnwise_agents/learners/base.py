@@ -18,10 +18,16 @@ class Learner(Protocol):
     Attributes:
         device: where batches must lie.
         version: number of optimiser steps taken so far.
+        scores_trees: whether `forward` takes segments with `parents`.
     """
 
     device: torch.device
     version: int
+
+    @property
+    def scores_trees(self) -> bool:
+        """See the attributes."""
+        ...
 
     def forward(
         self,
@@ -55,8 +61,17 @@ class Learner(Protocol):
         """Adds a scalar head on the policy's last hidden state ("values")."""
         ...
 
-    def add_model(self, name: str, init: str = "policy", trainable: bool = False) -> None:
-        """Adds a further model as a copy of `init`."""
+    def add_model(
+        self,
+        name: str,
+        init: str = "policy",
+        trainable: bool = False,
+        learning_rate_factor: float = 1.0,
+    ) -> None:
+        """Adds a further model as a copy of `init`, with its own optimiser where trainable.
+
+        Its learning rate is the policy's times `learning_rate_factor`.
+        """
         ...
 
     def weights(self) -> Any:

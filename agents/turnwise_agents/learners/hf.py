@@ -33,6 +33,8 @@ class HFLearnerConfig:
 
     learning_rate: float = 1e-6
     """Of AdamW; 1e-6 suits full weights of billions, 1e-5 to 1e-4 LoRA, 1e-3 the tiny preset."""
+    head_learning_rate: float = 1e-4
+    """Of the value head (PPO): one linear layer that starts at 0; usually 1e-5 to 1e-3."""
     weight_decay: float = 0.0
     """Decoupled, on matrices only."""
     betas: tuple[float, float] = (0.9, 0.95)
@@ -60,8 +62,9 @@ class HFLearnerConfig:
 
     def __post_init__(self) -> None:
         """Checks the fields."""
-        if self.learning_rate <= 0:
-            raise UsageError(f"learning_rate must be positive, got {self.learning_rate}.")
+        for name in ("learning_rate", "head_learning_rate"):
+            if getattr(self, name) <= 0:
+                raise UsageError(f"{name} must be positive, got {getattr(self, name)}.")
         if self.lr_schedule not in ("constant", "linear", "cosine"):
             raise UsageError(
                 f"lr_schedule must be constant, linear or cosine, got {self.lr_schedule!r}."
@@ -79,7 +82,7 @@ class HFLearner:
     """Scores segments with a transformers model and trains it.
 
     Gradients add up over `backward` calls until `step`. Every trainable model has an optimiser of
-    its own; the policy's also holds the heads.
+    its own, and so have the heads together ("heads").
 
     Args:
         model: a causal language model; trained in place and shared with a sampler.
@@ -105,6 +108,17 @@ class HFLearner:
         return self.models["policy"]
 
     # ---------------------------------------------------------------- scoring
+
+    @property
+    def scores_trees(self) -> bool:
+        """Whether the model takes an attention mask of its own: SDPA over the full context."""
+        config = self.model.config.get_text_config()
+        kinds = getattr(config, "layer_types", None)
+        if kinds is None:
+            full = getattr(config, "sliding_window", None) is None
+        else:
+            full = set(kinds) == {"full_attention"}
+        return full and config._attn_implementation == "sdpa"
 
     def forward(
         self,
@@ -163,7 +177,8 @@ class HFLearner:
         A gradient that is not finite is dropped with the step (the norm in the metrics shows it).
 
         Returns:
-            "grad_norm" and "learning_rate" of the policy; of another model as "name/grad_norm".
+            "grad_norm" and "learning_rate" of the policy; of another model, and of the heads, as
+            "name/grad_norm".
         """
         metrics: dict[str, float] = {}
         for name, optimizer in self._optimizers.items():
@@ -177,17 +192,16 @@ class HFLearner:
             )
             prefix = "" if name == "policy" else f"{name}/"
             metrics[f"{prefix}grad_norm"] = optimizer.step(factor)
-            metrics[f"{prefix}learning_rate"] = self.config.learning_rate * factor
+            metrics[f"{prefix}learning_rate"] = optimizer.learning_rate * factor
         self.version += 1
         return metrics
 
-    def _optimizer(self, name: str) -> MasterAdamW:
-        parameters = [p for p in self.models[name].parameters() if p.requires_grad]
-        if name == "policy":
-            parameters += [p for head in self.heads.values() for p in head.parameters()]
+    def _optimizer(self, name: str, learning_rate_factor: float = 1.0) -> MasterAdamW:
+        modules = self.heads.values() if name == "heads" else [self.models[name]]
+        rate = self.config.head_learning_rate if name == "heads" else self.config.learning_rate
         return MasterAdamW(
-            parameters,
-            learning_rate=self.config.learning_rate,
+            [p for module in modules for p in module.parameters() if p.requires_grad],
+            learning_rate=rate * learning_rate_factor,
             betas=self.config.betas,
             weight_decay=self.config.weight_decay,
             max_grad_norm=self.config.max_grad_norm,
@@ -205,9 +219,15 @@ class HFLearner:
         nn.init.zeros_(head.weight)
         nn.init.constant_(head.bias, init)
         self.heads[name] = head.to(self.device)
-        self._optimizers["policy"] = self._optimizer("policy")
+        self._optimizers["heads"] = self._optimizer("heads")
 
-    def add_model(self, name: str, init: str = "policy", trainable: bool = False) -> None:
+    def add_model(
+        self,
+        name: str,
+        init: str = "policy",
+        trainable: bool = False,
+        learning_rate_factor: float = 1.0,
+    ) -> None:
         """Adds a further model as a copy of `init`; a known name is left alone.
 
         A frozen copy of a LoRA policy made before its first step costs nothing: it is the policy
@@ -224,7 +244,7 @@ class HFLearner:
         module = copy.deepcopy(source)
         if trainable:
             self.models[name] = module
-            self._optimizers[name] = self._optimizer(name)
+            self._optimizers[name] = self._optimizer(name, learning_rate_factor)
         else:
             self.models[name] = module.requires_grad_(False)
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -31,12 +32,18 @@ class PaddedSegments:
         loss_mask: [B, L] bool; never True at position 0, which nothing predicts.
         lengths: number of ids of each row.
         temperature: [B].
+        predictors: [B, L] position that predicts each token; 0 where nothing does.
+        position_ids: [B, L] number of tokens before each one in its sequence; None: as they lie.
+        attention_mask: [B, 1, L, L] bool, what each token sees; None: all tokens up to itself.
     """
 
     input_ids: Tensor
     loss_mask: Tensor
     lengths: list[int]
     temperature: Tensor
+    predictors: Tensor
+    position_ids: Tensor | None = None
+    attention_mask: Tensor | None = None
 
 
 @dataclass
@@ -48,7 +55,7 @@ class _Head:
 
 
 def pad_segments(segments: Sequence[Segment], device: torch.device) -> PaddedSegments:
-    """Pads segments to the longest; any id pads, since causal attention never sees it."""
+    """Pads segments to the longest; any id pads, since no token's attention reaches it."""
     lengths = [len(s.input_ids) for s in segments]
     width = max(lengths)
     ids = torch.tensor(
@@ -59,7 +66,33 @@ def pad_segments(segments: Sequence[Segment], device: torch.device) -> PaddedSeg
     )
     mask[:, 0] = False
     temperature = torch.tensor([s.temperature if s.temperature > 0 else 1.0 for s in segments])
-    return PaddedSegments(ids.to(device), mask.to(device), lengths, temperature.to(device))
+    predictors = torch.arange(-1, width - 1).clamp(min=0).repeat(len(lengths), 1)
+    padded = PaddedSegments(
+        ids.to(device), mask.to(device), lengths, temperature.to(device), predictors.to(device)
+    )
+    if any(s.parents is not None for s in segments):
+        _pad_trees(segments, padded)
+    return padded
+
+
+def _pad_trees(segments: Sequence[Segment], padded: PaddedSegments) -> None:
+    """Fills in what differs where tokens follow others than the one before them."""
+    rows, width = padded.input_ids.shape
+    device = padded.input_ids.device
+    depths = np.zeros((rows, width), dtype=np.int64)
+    predictors = padded.predictors.cpu().numpy()
+    # A padding token sees itself: a token that sees nothing would have no finite state.
+    visible = np.repeat(np.eye(width, dtype=bool)[None], rows, axis=0)
+    for row, segment in enumerate(segments):
+        parents = range(-1, len(segment.input_ids) - 1)
+        for position, parent in enumerate(segment.parents or parents):
+            if parent >= 0:
+                depths[row, position] = depths[row, parent] + 1
+                predictors[row, position] = parent
+                visible[row, position] |= visible[row, parent]
+    padded.predictors = torch.from_numpy(predictors).to(device)
+    padded.position_ids = torch.from_numpy(depths).to(device)
+    padded.attention_mask = torch.from_numpy(visible[:, None]).to(device)
 
 
 @contextmanager
@@ -101,8 +134,17 @@ def score_segments(
     rows, width = batch.input_ids.shape
     columns = batch.loss_mask.nonzero()
     at = columns[:, 0] * width + columns[:, 1]
-    with _selecting(model.get_output_embeddings(), at - 1) as seen:
-        logits = model(input_ids=batch.input_ids, use_cache=False).logits[0]
+    predicting = columns[:, 0] * width + batch.predictors[columns[:, 0], columns[:, 1]]
+    head = model.get_output_embeddings()
+    tree = {}
+    if (visible := batch.attention_mask) is not None:
+        if visible.device.type == "cpu":
+            # The kernel there is nearly twice as fast with a mask that is added.
+            added = torch.zeros(visible.shape, dtype=head.weight.dtype)
+            visible = added.masked_fill_(~visible, float("-inf"))
+        tree = {"position_ids": batch.position_ids, "attention_mask": visible}
+    with _selecting(head, predicting) as seen:
+        logits = model(input_ids=batch.input_ids, use_cache=False, **tree).logits[0]
     logprobs = torch.zeros(rows * width, device=logits.device)
     spread = torch.zeros_like(logprobs) if entropy else None
     if len(at):
@@ -116,9 +158,10 @@ def score_segments(
     if value_head is not None:
         assert seen.hidden is not None
         weight: Tensor = value_head.weight  # type: ignore[assignment]
-        predicted = value_head(seen.hidden[:, :-1].to(weight.dtype))[..., 0].float()
-        values = torch.cat([predicted.new_zeros(rows, 1), predicted], dim=1)
+        values = value_head(seen.hidden.to(weight.dtype))[..., 0].float()
+        values = values.gather(1, batch.predictors)
         real = torch.arange(width)[None, :] < torch.tensor(batch.lengths)[:, None]
+        real[:, 0] = False
         values = values * real.to(values.device)
     shape = (rows, width)
     return logprobs.view(shape), None if spread is None else spread.view(shape), values

@@ -128,6 +128,8 @@ class TabularLearner:
         vocabulary: shared with the contexts; part of the state.
     """
 
+    scores_trees = False
+
     def __init__(self, config: TabularLearnerConfig, vocabulary: TabularVocabulary) -> None:
         self.config = config
         self.vocabulary = vocabulary
@@ -171,8 +173,10 @@ class TabularLearner:
         if len(rows) and int(rows.max()) >= len(self._sizes):
             raise UsageError(f"rows must be below {len(self._sizes)}, got {int(rows.max())}.")
         sizes = self._sizes[rows]
-        if bool((scored & (columns >= sizes)).any()):
+        asked = torch.tensor([s.loss_mask[-1] for s in segments], dtype=torch.bool)
+        if bool((asked & scored & (columns >= sizes)).any()):
             raise UsageError("columns must be on the menu of their row, got a larger one.")
+        columns = torch.where(columns < sizes, columns, 0)
         width = max(1, int(sizes.max())) if len(rows) else 1
         outside = torch.arange(width)[None, :] >= sizes.clamp(min=1)[:, None]
         temperatures = torch.tensor([s.temperature for s in segments], dtype=torch.float64)
@@ -235,12 +239,19 @@ class TabularLearner:
         rate = self.config.head_learning_rate
         self._heads.setdefault(name, _Table(1, trainable=True, learning_rate=rate, init=init))
 
-    def add_model(self, name: str, init: str = "policy", trainable: bool = False) -> None:
+    def add_model(
+        self,
+        name: str,
+        init: str = "policy",
+        trainable: bool = False,
+        learning_rate_factor: float = 1.0,
+    ) -> None:
         """Adds a copy of a model's table; does nothing if it is there."""
         if name in self._models:
             return
         self._reserve()
-        table = _Table(1, trainable=trainable, learning_rate=self.config.learning_rate)
+        rate = self.config.learning_rate * learning_rate_factor
+        table = _Table(1, trainable=trainable, learning_rate=rate)
         source = self._table(init)
         table.reserve(*source.values.shape)
         table.values = source.values.clone()
