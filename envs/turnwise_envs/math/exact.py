@@ -17,15 +17,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 GOLD_DIGITS = 4
-PREDICTION_DIGITS = 5
+PREDICTION_DIGITS = 6
 
 _MAX_DIGITS = 400
 
-_LATEX_SPACE = re.compile(r"\\[,!;: ]|\\(?:quad|qquad|displaystyle|left|right)(?![A-Za-z])|~")
+_LATEX_SPACE = re.compile(r"\\[,!;: ]|\\q?quad(?![A-Za-z])|~|\s+")
+_LATEX_SIZE = re.compile(r"\\(?:displaystyle|left|right|[bB]igg?[lr]?)(?![A-Za-z])")
 _PLAIN = re.compile(
     r"""(?P<sign>[-+]?)\s*
-    (?:(?P<whole>\d+(?:,\d{3})*)?(?P<places>\.\d*)?
-       (?:\s*(?:\\times|\*|×|\\cdot)\s*10\s*\^\s*\{?\s*(?P<power>[-+]?\d{1,3})\s*\}?)?
+    (?:(?P<whole>\d+(?:,\d{3})*|\d{1,3}(?:[ ]\d{3})+)?(?P<places>\.\d*)?
+       (?:\s*(?:\\times|\*|×|\\cdot)\s*10\s*(?:\^|\*\*)\s*\{?\s*(?P<power>[-+]?\d{1,3})\s*\}?
+         |[eE](?P<e>[-+]?\d{1,3}))?
       |(?P<mixed>\d+(?:\s+|(?=\\)))?
        (?:\\[dt]?frac\s*(?:\{\s*(?P<n1>-?\d+)\s*\}|(?P<n2>\d))\s*
                         (?:\{\s*(?P<d1>\d+)\s*\}|(?P<d2>\d))
@@ -55,9 +57,9 @@ class Number:
 
 def strip_wrapping(text: str) -> str:
     r"""Returns an answer without math delimiters, spacing commands and a final full stop."""
-    text = text.strip()
     if "\\" in text:
-        text = _LATEX_SPACE.sub("", text).strip()
+        text = _LATEX_SIZE.sub("", text)
+    text = _LATEX_SPACE.sub(" ", text).strip()
     while True:
         before = text
         for opening, closing in (("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**")):
@@ -103,7 +105,8 @@ def _decimal(found: re.Match[str]) -> Number | None:
         if not _GROUPED.fullmatch(whole):
             return None
         whole = whole.replace(",", "")
-    power = int(found["power"] or 0)
+    whole = whole.replace(" ", "")
+    power = int(found["power"] or found["e"] or 0)
     if not found["places"] and not power:
         return Number(_signed(found, Fraction(int(whole))), percent=found["percent"] is not None)
     value = _signed(found, Fraction(int(whole + fraction)) / 10 ** len(fraction) * Fraction(10) ** power)

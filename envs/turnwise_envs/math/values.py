@@ -282,6 +282,39 @@ def equal(gold: Node, prediction: Node) -> bool:
         )
 
 
+def proportional(gold: Node, prediction: Node, positive: bool) -> bool:
+    """Returns whether two expressions have a constant ratio, neither 0 nor undefined.
+
+    Args:
+        gold: one expression.
+        prediction: another one.
+        positive: whether the ratio must be positive, too.
+
+    Raises:
+        ValueTooLarge: If one of them is beyond any use.
+    """
+    ratio = None
+    names = symbols(gold) | symbols(prediction)
+    if not names:
+        return False  # a statement about numbers describes nothing
+    with mpmath.workdps(_DIGITS):
+        for _, point in points(names):
+            try:
+                left, right = numeric(gold, point), numeric(prediction, point)
+                here = left / right
+            except ValueTooLarge:
+                raise
+            except (ArithmeticError, ValueError):
+                continue
+            if not left or not mpmath.isfinite(here):
+                return False
+            if ratio is None:
+                ratio = here
+            if not close(ratio, here):
+                return False
+    return ratio is not None and (not positive or (mpmath.im(ratio) == 0 and ratio > 0))
+
+
 def _as_number(node: Node, value: Fraction) -> Number:
     if node[0] == "num":
         return node[1]
