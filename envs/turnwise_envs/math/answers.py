@@ -137,6 +137,9 @@ def _read(text: str, depth: int) -> Answer:
     number = read_number(_TEXT_GROUP.sub(r"\1", text) if text.startswith("\\") else text)
     if number is not None:
         return Leaf(text, number, "dollar" if text.lstrip("\\-").startswith("$") else "", text)
+    whole = _TEXT_GROUP.fullmatch(text)
+    if whole and re.search(r"\d", whole[1]):
+        return _read(whole[1], depth + 1)
     for reader in (_read_words, _read_environment, _read_list, _read_relation, _read_union):
         found = reader(text, depth)
         if found is not None:
@@ -150,8 +153,9 @@ def _read(text: str, depth: int) -> Answer:
 def _read_words(text: str, depth: int) -> Answer | None:
     """Reads a name, a label or a short phrase; anything with a digit or an operator is none."""
     bare = _TEXT_GROUP.sub(lambda found: " " + found[1] + " ", text)
-    if depth == 0 and (label := re.fullmatch(r"\s*\(?\s*([A-Za-z])\s*\)\s*", bare)):
-        return Words(label[1].lower())
+    label = re.fullmatch(r"\(? ?([A-Za-z]) ?\)|\(?([A-Z])[).:] .*", bare.strip(), re.DOTALL)
+    if depth == 0 and label:
+        return Words((label[1] or label[2]).lower())
     if bare != text and not re.search(r"\w", _TEXT_GROUP.sub("", text)):
         if re.fullmatch(r"[\s()]*[A-Za-z][\s().]*", bare):
             return Words(bare.strip(" ().").lower())
@@ -329,7 +333,13 @@ _WORD_UNIT = re.compile(
 )
 
 
+_BASED = re.compile(r"([0-9][0-9A-Fa-f]*) ?_ ?(?:\{ ?([0-9]{1,2}) ?\}|([0-9]))")
+
+
 def _read_leaf(text: str) -> Leaf:
+    if based := _BASED.fullmatch(text):
+        # The digits with their base, not the value: "write 5 in base 2" is not answered by 5.
+        return Leaf(based[1], read_number(based[1]), f"base {based[2] or based[3]}", text)
     found = _LATEX_UNIT.fullmatch(text)
     unit = _unit(found["unit"], found["power"], free=True) if found else None
     if not unit and (found := _DEGREES.fullmatch(text)):

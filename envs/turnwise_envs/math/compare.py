@@ -31,7 +31,7 @@ from turnwise_envs.math.exact import numbers_agree
 from turnwise_envs.math.units import units_agree
 
 _NAME = re.compile(
-    r"\\?[A-Za-z]+(?:_\{?\w+\}?)?'?|\\(?:angle|measuredangle|triangle) ?\w+|\|?[A-Z]{2}\|?"
+    r"\\?[A-Za-z]+(?:_\{?\w+\}?)?'?|\\(?:vec|hat)\{\w+\}|\\(?:angle|triangle) ?\w+|\|?[A-Z]{2}\|?"
 )
 _FUNCTION = re.compile(r"\\?[A-Za-z]+(?:_\{?\w+\}?)?(?:\^\{-1\})?'?\((?:\\?[A-Za-z]+(?:, ?)?)+\)")
 _KNOWN_FUNCTION = re.compile(
@@ -86,13 +86,13 @@ class Comparison:
         Raises:
             NeedsAlgebra: If that takes algebra and there is none.
         """
+        if isinstance(gold, Relation) and isinstance(prediction, Relation):
+            return self._relations(gold, prediction)
         gold, prediction = _as_interval(gold), _as_interval(prediction)
         if isinstance(gold, Union) and isinstance(prediction, Group):
             prediction = _as_union(prediction)
         elif isinstance(prediction, Union) and isinstance(gold, Group):
             gold = _as_union(gold)
-        if isinstance(gold, Relation) and isinstance(prediction, Relation):
-            return self._relations(gold, prediction)
         if isinstance(gold, Relation) or isinstance(prediction, Relation):
             return self._named(gold, prediction)
         if isinstance(gold, Words) or isinstance(prediction, Words):
@@ -280,6 +280,8 @@ def _infinity(leaf: Leaf) -> int:
 
 def _name(answer: Answer) -> str:
     """Returns the variable or function that a formula is, "" for any other."""
+    if isinstance(answer, Words):
+        return answer.text if len(answer.text) == 1 else ""
     if not isinstance(answer, Leaf) or answer.number is not None or answer.unit:
         return ""
     text = _squeezed(answer.text)

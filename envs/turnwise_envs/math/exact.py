@@ -21,7 +21,7 @@ PREDICTION_DIGITS = 6
 
 _MAX_DIGITS = 400
 
-_LATEX_SPACE = re.compile(r"\\[,!;: ]|\\q?quad(?![A-Za-z])|~|\s+")
+_LATEX_SPACE = re.compile(r"(?<!\\)\\[,!;: ]|\\q?quad(?![A-Za-z])|~|\s+")
 _LATEX_SIZE = re.compile(r"\\(?:displaystyle|left|right|[bB]igg?[lr]?)(?![A-Za-z])")
 _PLAIN = re.compile(
     r"""(?P<sign>[-+]?)\s*

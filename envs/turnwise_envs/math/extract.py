@@ -1,6 +1,6 @@
 r"""Where in a solution the answer stands.
 
-In this order: the last `\boxed{...}`, the last "answer is ..." or "answer: ...", the last "####"
+In this order: the last `\boxed{...}`, the last `<answer>...</answer>`, the last "answer is ..." or "answer: ...", the last "####"
 or "A:" line, the whole text where it is short, the last inline formula or number. Every step is
 linear in the length of the text, so that a megabyte of brackets costs milliseconds.
 """
@@ -33,6 +33,10 @@ _NUMBER = re.compile(
     r"(?<![\w.\\])-?\$?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:\s?/\s?\d+)?%?(?![\w])"
 )
 _SENTENCE_END = re.compile(r"(?<!\d)\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z]|\s*$)|\n|\. I hope")
+_CONNECTIVES = re.compile(
+    r"(?:(?:thus|so|hence|therefore|then|it is|it's|we get|we have|i get|that is)\b[\s,:]*)*",
+    re.IGNORECASE,
+)
 _WHOLE_CHARS = 300
 _TAIL_CHARS = 4000
 _CLOSED_MATH = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
@@ -44,7 +48,7 @@ class Extraction:
 
     Attributes:
         answer: the answer's text; "" where there is none.
-        how: "boxed", "phrase", "marker", "whole", "formula", "number" or "none".
+        how: "boxed", "tag", "phrase", "marker", "whole", "formula", "number" or "none".
     """
 
     answer: str
@@ -134,6 +138,10 @@ def extract(text: str) -> Extraction:
         boxed = _boxed(text)
         if boxed is not None:
             return Extraction(boxed.strip(), "boxed") if boxed.strip() else NOTHING
+    start, end = text.rfind("<answer>"), text.rfind("</answer>")
+    if 0 <= start < end:
+        tagged = text[start + len("<answer>") : end].strip()
+        return Extraction(tagged, "tag") if tagged else NOTHING
     tail = text[-_TAIL_CHARS:]
     for how, pattern in (("phrase", _PHRASE), ("marker", _HASH)):
         last = None
@@ -144,7 +152,7 @@ def extract(text: str) -> Extraction:
             if answer:
                 return Extraction(answer, how)
     if len(text) <= _WHOLE_CHARS and "\n\n" not in text and _looks_like_an_answer(text):
-        return Extraction(text, "whole")
+        return Extraction(text[_CONNECTIVES.match(text).end() :], "whole")  # type: ignore[union-attr]
     return _last_expression(tail)
 
 

@@ -148,8 +148,6 @@ class _Parser:
                 if bare and digit:
                     raise NotationError("two numbers side by side")
                 node = ("mul", node, self.factor())
-                if digit:
-                    node = ("mul", *node[1:])
             else:
                 return node
 

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from turnwise_envs.errors import EnvironmentFault
+from turnwise_envs.errors import EnvironmentFault, UsageError
 
 Reply = tuple[str, str, str]
 """(reason, method, detail); see `Verdict`."""
@@ -138,12 +138,19 @@ class WorkerPool:
     Args:
         size: number of processes; None for one a core, at most 8.
         memory_mb: address space of each, in MiB.
+
+    Raises:
+        UsageError: If an argument cannot be used.
     """
 
     def __init__(self, size: int | None = None, memory_mb: int = 4096) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
         self.size = min(8, cores) if size is None else size
         self.memory_mb = memory_mb
+        if self.size < 1:
+            raise UsageError(f"size must be a positive number of processes, got {size!r}.")
+        if memory_mb < 64:
+            raise UsageError(f"memory_mb must be at least 64, got {memory_mb!r}.")
         self._slots = threading.Semaphore(self.size)
         self._idle: list[Worker] = []
         self._lock = threading.Lock()

@@ -196,8 +196,6 @@ def _root(value: Any, index: Any) -> Any:
 def _call(name: str, values: list[Any]) -> Any:
     if name in _CONSTANTS:
         return _CONSTANTS[name]()
-    if name == "based":
-        return values[0]
     if name in ("sin", "cos", "tan", "exp") and abs(values[0]) > _MAX_LOG2:
         raise ValueTooLarge("an argument is too large")
     if name in _ONE_ARGUMENT and len(values) == 1:
