@@ -3,6 +3,8 @@
 import asyncio
 import multiprocessing
 import os
+import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -42,10 +44,19 @@ def test_one_late_job_does_not_spoil_its_batch(pool):
     assert [n for n, reason in enumerate(reasons) if reason == "timeout"] == [7]
 
 
-def test_memory_is_limited():
-    small = WorkerPool(size=1, memory_mb=400)
-    assert verify("x+1", "1+x", pool=small).correct
-    assert verify("3", r"\sum_{k=1}^{2} 2^{10^{12}}", pool=small).reason == "memory"
+@pytest.mark.parametrize(
+    ("sent", "reason"), [(signal.SIGKILL, "memory"), (signal.SIGSEGV, "failed")]
+)
+def test_a_worker_that_dies_gives_a_reason_and_is_replaced(sent, reason):
+    """The kernel's memory killer sends SIGKILL; a defect of a library ends in SIGSEGV."""
+    small = WorkerPool(size=1, memory_mb=700)
+    assert verify("3", r"\int_0^1 3 dx", pool=small)
+    pid = small._idle[0]._process.pid
+    assert resource.prlimit(pid, resource.RLIMIT_AS)[0] == 700 * 2**20
+    killer = threading.Timer(0.3, os.kill, (pid, sent))
+    killer.start()
+    verdict = verify("3", SLOW, timeout_s=30, pool=small)
+    assert (verdict.correct, verdict.reason) == (False, reason)
     assert verify("x+1", "1+x", pool=small).correct
     small.close()
 

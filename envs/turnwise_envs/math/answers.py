@@ -164,7 +164,9 @@ def _read_words(text: str, depth: int) -> Answer | None:
     if re.search(r"[\d=<>+*/^_|\\$]", bare):
         return None
     words = _WORDS.findall(bare)
-    if any((len(word) > 2 or word.lower() in _SHORT_WORDS) and not _is_math(word) for word in words):
+    if any(
+        (len(word) > 2 or word.lower() in _SHORT_WORDS) and not _is_math(word) for word in words
+    ):
         if len(words) > 1 and "," in bare or _WORD_JOINT.search(bare):
             return None  # a list of names
         return Words(_plain_words(bare))
@@ -326,7 +328,9 @@ _LATEX_UNIT = re.compile(
     r"(?:\s*\^\s*\{?\s*(?P<power>[23])\s*\}?)?",
     re.DOTALL,
 )
-_DEGREES = re.compile(r"(?P<body>.*\S)\s*(?:\^\s*(?:\{\s*\\circ\s*\}|\\circ)|°|\\degree)", re.DOTALL)
+_DEGREES = re.compile(
+    r"(?P<body>.*\S)\s*(?:\^\s*(?:\{\s*\\circ\s*\}|\\circ)|°|\\degree)", re.DOTALL
+)
 _WORD_UNIT = re.compile(
     r"(?P<body>[^A-Za-z]*\d[\d.]*|\\[dt]?frac\s*\{-?\d+\}\s*\{\d+\})(?P<space>\s*)"
     r"(?P<unit>[A-Za-zµ°][A-Za-z./ ]*)(?:\^\s*\{?(?P<power>[23])\}?|(?P<raised>[²³]))?"

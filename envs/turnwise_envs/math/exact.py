@@ -109,7 +109,9 @@ def _decimal(found: re.Match[str]) -> Number | None:
     power = int(found["power"] or found["e"] or 0)
     if not found["places"] and not power:
         return Number(_signed(found, Fraction(int(whole))), percent=found["percent"] is not None)
-    value = _signed(found, Fraction(int(whole + fraction)) / 10 ** len(fraction) * Fraction(10) ** power)
+    value = _signed(
+        found, Fraction(int(whole + fraction)) / 10 ** len(fraction) * Fraction(10) ** power
+    )
     digits = len((whole + fraction).lstrip("0"))
     return Number(value, max(0, len(fraction) - power), digits, found["percent"] is not None)
 

@@ -39,7 +39,9 @@ _PRODUCTS = ("\\cdot", "\\times", "\\ast", "\\div", "\\bullet")
 _NUMBER = re.compile(r"\d+(?:\.\d*)?|\.\d+")
 _WORD = re.compile(r"[A-Za-z]+")
 _COMMAND = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
-_MIXED = re.compile(r"(\d+)(?:\s+(\d+)\s*/\s*(\d+)|\s*\\frac\s*(?:\{(\d+)\}|(\d))\s*(?:\{(\d+)\}|(\d)))")
+_MIXED = re.compile(
+    r"(\d+)(?:\s+(\d+)\s*/\s*(\d+)|\s*\\frac\s*(?:\{(\d+)\}|(\d))\s*(?:\{(\d+)\}|(\d)))"
+)
 _SUBSCRIPT = re.compile(r"_\s*(?:\{\s*([^{}]*)\s*\}|\\?([A-Za-z]+|\d))")
 _REPEATING = re.compile(r"(\d*)\.(\d*)\\overline\s*\{?(\d+)\}?")
 
