@@ -5,11 +5,14 @@ Runs in worker processes only (`pool`): whatever is compared here may take any t
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any
 
 from turnwise_envs.math import values
 from turnwise_envs.math.answers import NoAnswer, read
 from turnwise_envs.math.compare import Comparison
+from turnwise_envs.math.gym_tasks import make_dataset
 from turnwise_envs.math.latex import Node, NotationError, parse
 
 
@@ -69,3 +72,15 @@ def judge_by_math_verify(gold: str, prediction: str) -> tuple[str, str, str]:
         return "unreadable", "math-verify", f"{which} is no formula that can be read"
     same = verify(left, right, timeout_seconds=None)
     return ("correct" if same else "wrong"), "math-verify", ""
+
+
+def judge_by_reasoning_gym(job: dict[str, Any]) -> tuple[str, str, str]:
+    """Returns the same for an answer to an item of reasoning-gym, scored by its data set."""
+    dataset = _dataset(job["dataset"], json.dumps(job["options"]), job["seed"], job["size"])
+    score = float(dataset.score_answer(job["answer"], entry=dataset[job["index"]]))
+    return ("correct" if score >= 1.0 else "wrong"), "reasoning-gym", f"{score:g}"
+
+
+@lru_cache(maxsize=16)
+def _dataset(name: str, options: str, seed: int, size: int) -> Any:
+    return make_dataset(name, json.loads(options), seed, size)

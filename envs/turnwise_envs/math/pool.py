@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import Any
 
 from turnwise_envs.errors import EnvironmentFault, UsageError
 
@@ -33,12 +33,8 @@ _PROGRAM = (
 _STOPPED_BY_MEMORY = (-6, -9)  # SIGABRT from an allocator, SIGKILL from the kernel
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A pair of answers to compare."""
-
-    gold: str
-    prediction: str
+Job = dict[str, Any]
+"""What `worker` reads: JSON data."""
 
 
 class Worker:
@@ -69,9 +65,7 @@ class Worker:
         """Sends a job; a pipe holds any job whole, so this does not block."""
         self._timeout_s = timeout_s
         self.deadline = time.monotonic() + (timeout_s if self._is_ready else _START_S)
-        line = json.dumps(
-            {"gold": job.gold, "prediction": job.prediction, "cpu_s": 2 * timeout_s + _START_S}
-        )
+        line = json.dumps({**job, "cpu_s": 2 * timeout_s + _START_S})
         with suppress(BrokenPipeError):  # a dead worker is found by `receive`
             self._stdin.write(line.encode() + b"\n")
             self._stdin.flush()

@@ -40,10 +40,11 @@ class Verdict:
     Attributes:
         correct: whether the answer is right; what `bool(verdict)` is.
         reason: "correct" or "wrong" where that was decided; else why it was not: "no_answer" (the
-            text gives none), "no_reference" (the gold is empty or NaN), "too_long", "unreadable" (no mathematics that anybody here reads),
-            "too_large" (a number beyond use), "timeout", "memory", "failed" (a library's defect).
+            text gives none), "no_reference" (the gold is empty or NaN), "too_long", "unreadable"
+            (no mathematics that anybody here reads), "too_large" (a number beyond use),
+            "timeout", "memory", "failed" (a library's defect).
         method: who decided: "exact" (numbers), "structure" (texts, tuples, ... of numbers),
-            "values" (formulas by value), "math-verify", or "none".
+            "values" (formulas by value), "math-verify", "reasoning-gym" (its own scoring) or "none".
         answer: the answer that was found in the text.
         found: how it was found; see `extract`.
         detail: for a person.
@@ -142,7 +143,7 @@ def verify_batch(
             verdicts.append(_NOTHING)
     if hard:
         replies = (pool or shared_pool()).run([job for _, job, *_ in hard], timeout_s)
-        for (place, job, answer, found), reply in zip(hard, replies, strict=True):
+        for (place, _, answer, found), reply in zip(hard, replies, strict=True):
             reason, method, detail = reply
             verdicts[place] = Verdict(reason == "correct", reason, method, answer, found, detail)
     return verdicts
@@ -184,7 +185,7 @@ def _decide(gold: str, prediction: str) -> Verdict | tuple[Job, str, str]:
             return verdict(True, "structure")
         return verdict(Comparison(NoAlgebra()).same(left, read(answer)), "structure")
     except NeedsAlgebra:
-        return Job(reference, answer), answer, found.how
+        return {"gold": reference, "prediction": answer}, answer, found.how
     except NoAnswer as error:
         return Verdict(False, "unreadable", "structure", answer, found.how, str(error))
 

@@ -1,9 +1,10 @@
 r"""A worker process of the verifier: reads jobs, writes verdicts, one JSON line each.
 
     {"gold": "...", "prediction": "...", "cpu_s": 11}  ->  ["correct", "values", ""]
+    {"dataset": "...", "answer": "...", ..., "cpu_s": 11}  ->  ["wrong", "reasoning-gym", "0.01"]
 
-Before Math-Verify is imported, which takes longer than most comparisons, the line "loading" goes
-out, and "loaded" after it: the time in between is nobody's answer's fault.
+Before a large library is imported, which takes longer than most comparisons, the line "loading"
+goes out, and "loaded" after it: the time in between is nobody's answer's fault.
 
 The kernel ends the process when a job's CPU time is used up, so nothing runs on after a parent
 that was killed.
@@ -11,6 +12,7 @@ that was killed.
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import os
@@ -18,7 +20,7 @@ import resource
 import sys
 from typing import Any, TextIO
 
-from turnwise_envs.math.judge import judge, judge_by_math_verify
+from turnwise_envs.math.judge import judge, judge_by_math_verify, judge_by_reasoning_gym
 from turnwise_envs.math.latex import NotationError
 
 
@@ -35,22 +37,22 @@ def serve() -> None:
         used = resource.getrusage(resource.RUSAGE_SELF)
         allowed = math.ceil(used.ru_utime + used.ru_stime + job["cpu_s"])
         resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
-        _say(replies, _answer(job["gold"], job["prediction"], replies))
+        _say(replies, _answer(job, replies))
 
 
-def _answer(gold: str, prediction: str, replies: TextIO) -> tuple[str, str, str]:
+def _answer(job: dict[str, Any], replies: TextIO) -> tuple[str, str, str]:
     method = "values"
     try:
+        if "dataset" in job:
+            method = "reasoning-gym"
+            _load("reasoning_gym", replies)
+            return judge_by_reasoning_gym(job)
         try:
-            return judge(gold, prediction)
+            return judge(job["gold"], job["prediction"])
         except NotationError:
             method = "math-verify"
-            if "math_verify" not in sys.modules:
-                _say(replies, "loading")
-                import math_verify  # noqa: F401
-
-                _say(replies, "loaded")
-            return judge_by_math_verify(gold, prediction)
+            _load("math_verify", replies)
+            return judge_by_math_verify(job["gold"], job["prediction"])
     except MemoryError:
         return "memory", method, "the comparison needed too much memory"
     except RecursionError:
@@ -58,6 +60,13 @@ def _answer(gold: str, prediction: str, replies: TextIO) -> tuple[str, str, str]
     except Exception as error:
         # A defect of a library, brought out by this pair: reported, never taken for "wrong".
         return "failed", method, f"{type(error).__name__}: {error}"[:300]
+
+
+def _load(module: str, replies: TextIO) -> None:
+    if module not in sys.modules:
+        _say(replies, "loading")
+        importlib.import_module(module)
+        _say(replies, "loaded")
 
 
 def _say(replies: TextIO, what: Any) -> None:

@@ -74,7 +74,7 @@ def arrangements(rng: random.Random, level: int) -> Problem:
 
 def paths(rng: random.Random, level: int) -> Problem:
     """Shortest paths in a grid, perhaps through a point."""
-    right, up = rng.randint(2, 5 + 2 * level), rng.randint(2, 5 + 2 * level)
+    right, up = rng.randint(2, 12 + 2 * level), rng.randint(2, 12 + 2 * level)
     answer = math.comb(right + up, up)
     question = f"How many shortest paths along grid lines lead from $(0, 0)$ to $({right}, {up})$"
     slips = [right * up, 2 ** min(40, right + up), math.comb(right + up, up - 1), right + up]
@@ -98,7 +98,7 @@ def paths(rng: random.Random, level: int) -> Problem:
 
 def dice(rng: random.Random, level: int) -> Problem:
     """The probability of a sum of dice."""
-    number, sides = 2 + level // 3, rng.randint(4, 9 + 3 * level)
+    number, sides = 2 + level // 3, rng.randint(4, 20 if level < 3 else 12)
     total = rng.randint(number + 1, number * sides - 1)
     ways = {0: 1}
     for _ in range(number):
@@ -174,12 +174,14 @@ def hypotenuse(rng: random.Random, level: int) -> Problem:
     if level >= 3:
         question = (
             f"A right triangle has a hypotenuse of length ${radical(square)}$ and a leg of length "
-            f"{other}. How long is the other leg, squared and added to {other}?"
+            f"{other}. What is its area?"
         )
-        answer = one * one + other
-        slips = [one + other, square + other, square, one * one, square - other]
-        code = f"print({square} - {other}**2 + {other})"
-        return number_problem(question, answer, slips, code)
+        slips = [one * other, Fraction(square * other, 2), Fraction(one + other, 2), one**2, one]
+        code = (
+            f"from fractions import Fraction\nleg = next(n for n in range(10**4) "
+            f"if n * n == {square} - {other}**2)\nprint(Fraction(leg * {other}, 2))"
+        )
+        return number_problem(question, Fraction(one * other, 2), slips, code)
     wrong = [one + other, abs(one * one - other * other) or 1, square + 1, square - 1, 2 * square]
     squares = [wrong[0] ** 2, *wrong[1:], *(square + step for step in range(2, 20))]
     slips = tuple(radical(value) for value in squares)

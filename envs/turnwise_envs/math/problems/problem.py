@@ -90,10 +90,12 @@ def polynomial_slips(coefficients: Sequence[Rational], rng: random.Random) -> tu
 def tuple_slips(values: Sequence[Rational], rng: random.Random) -> tuple[tuple[Rational, ...], ...]:
     """Returns tuples that differ in an entry, a sign or the order."""
     found: list[tuple[Rational, ...]] = [tuple(values[::-1]), tuple(-value for value in values)]
-    for _ in range(60):
+    for _ in range(80):
         other = list(values)
-        place = rng.randrange(len(other))
-        other[place] = rng.choice((-other[place], other[place] + rng.choice((-3, -2, -1, 1, 2, 3))))
+        for _ in range(rng.choice((1, 1, 2))):
+            place = rng.randrange(len(other))
+            change = other[place] + nonzero(rng, 4)
+            other[place] = rng.choice((-other[place], change, change))
         found.append(tuple(other))
     return tuple(found)
 

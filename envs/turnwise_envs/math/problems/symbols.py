@@ -93,7 +93,7 @@ def system(rng: random.Random, level: int) -> Problem:
 
 def quadratic(rng: random.Random, level: int) -> Problem:
     """Finds both roots of a quadratic equation."""
-    size = 3 + 3 * level
+    size = 8 + 3 * level
     one, other = rng.randint(-size, size), rng.randint(-size, size)
     while other == one:
         other = rng.randint(-size, size)
