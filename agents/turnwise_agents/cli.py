@@ -12,6 +12,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("turnwise_agents.cli_evaluate", "play fixed tasks, write a result file"),
     "play": ("turnwise_agents.play_terminal", "play an environment yourself"),
     "view": ("turnwise_agents.cli_view", "make one HTML page of trajectories"),
+    "data": (
+        "turnwise_agents.cli_data",
+        "check a file or folder of data: turnwise data check PATH",
+    ),
     "envs": ("turnwise_agents.cli_envs", "list the registered environments"),
 }
 """Name -> module with `main(arguments) -> exit status`, and what it does."""

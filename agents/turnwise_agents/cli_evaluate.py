@@ -92,6 +92,8 @@ def show(result: dict[str, Any], console: Console) -> None:
         notes.append(f"{100 * counts['invalid_actions'] / counts['turns']:.1f} % not applicable")
         notes.append(f"{100 * counts['invalid_formats'] / counts['turns']:.1f} % unreadable")
     notes.append("ended by " + ", ".join(f"{k} {v}" for k, v in counts["stops"].items()))
+    if setting.get("data_version"):
+        notes.append(f"data version {setting['data_version']}")
     if result.get("normalised_score") is not None:
         notes.append(f"normalised score {result['normalised_score']:.3f} (random 0, expert 1)")
     console.print(Text("; ".join(notes) + "."))

@@ -18,7 +18,14 @@ from typing import Any
 
 from turnwise_agents.endpoint import EndpointConfig, EndpointPolicy
 from turnwise_agents.policies import SIMPLE, ImportedPolicy, Policy, is_text_policy
-from turnwise_agents.results import RESULT_SCHEMA, normalised, provenance, summarise, write_json
+from turnwise_agents.results import (
+    RESULT_SCHEMA,
+    normalised,
+    provenance,
+    summarise,
+    task_set_record,
+    write_json,
+)
 from turnwise_agents.text_rollout import Job, make_env, play_jobs
 from turnwise_agents.types import Trajectory
 from turnwise_envs import Task, UsageError
@@ -165,9 +172,7 @@ class Evaluation:
         self.instruction: str = probe.unwrapped.instruction
         self.max_turns: int = probe.unwrapped.max_turns
         self.tasks = self._choose(probe.unwrapped.tasks)
-        self.manifest_hash = (
-            probe.unwrapped.tasks.manifest_hash if probe.unwrapped.tasks.finite else None
-        )
+        self.task_set = task_set_record(probe.unwrapped.tasks)
         probe.close()
         self.jobs = [
             Job(task, seed, episode)
@@ -200,7 +205,7 @@ class Evaluation:
             "env": config.env,
             "env_kwargs": {k: self.env_kwargs[k] for k in sorted(self.env_kwargs)},
             "split": self.split,
-            "manifest_hash": self.manifest_hash,
+            **self.task_set,
             "tasks": len(self.tasks),
             "task_ids": list(config.task_ids) or None,
             "episodes_per_task": config.episodes,

@@ -19,6 +19,7 @@ import numpy as np
 
 from turnwise_agents.statistics import bootstrap_mean_interval, wilson_interval
 from turnwise_agents.types import Trajectory
+from turnwise_envs import TaskSet
 
 RESULT_SCHEMA = 1
 PACKAGES = ("turnwise", "gymnasium", "numpy", "torch", "transformers", "tokenizers", "peft", "vllm")
@@ -96,6 +97,18 @@ def _total_cost(valid: Sequence[Trajectory]) -> dict[str, float]:
 def normalised(mean: float, floor: float, ceiling: float) -> float | None:
     """Returns (mean - floor) / (ceiling - floor); None where floor and ceiling coincide."""
     return None if ceiling == floor else (mean - floor) / (ceiling - floor)
+
+
+def task_set_record(tasks: TaskSet) -> dict[str, str | None]:
+    """Returns what names a task set: "manifest_hash" (None if unbounded) and "data_version".
+
+    The manifest is the chosen tasks' ids; the data version is that of the user's data behind them,
+    None where the tasks are generated (a generator's version is part of their ids).
+    """
+    return {
+        "manifest_hash": tasks.manifest_hash if tasks.finite else None,
+        "data_version": tasks.data_version,
+    }
 
 
 def provenance() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,13 +21,14 @@ from turnwise_agents.assembly import Parts, build_parts
 from turnwise_agents.context import ContextConfig
 from turnwise_agents.learners.hf import HFLearnerConfig
 from turnwise_agents.learners.tabular import TabularLearnerConfig
+from turnwise_agents.results import task_set_record, write_json
 from turnwise_agents.rollout import EnvPool, Rollout
 from turnwise_agents.scorer import Scorer
 from turnwise_agents.task_pool import MixturePool, TaskSource
 from turnwise_agents.tracking import make_tracker
 from turnwise_agents.trainer import EvalSet, Trainer, TrainerConfig, specs_for_eval
 from turnwise_agents.types import Group, RolloutSpec, Sampling
-from turnwise_envs import UsageError
+from turnwise_envs import TaskSet, UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +148,28 @@ def _tuples(nested: Any, data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def save_tasks(run_dir: Path, task_sets: Mapping[str, TaskSet]) -> None:
+    """Writes `tasks.json`: manifest hash and data version of every task set of a run."""
+    write_json(run_dir / "tasks.json", {n: task_set_record(t) for n, t in task_sets.items()})
+
+
+def check_tasks(run_dir: Path, task_sets: Mapping[str, TaskSet]) -> None:
+    """Compares a run's task sets with those that it began with.
+
+    Raises:
+        UsageError: If a user's data has changed, or another version generates other tasks.
+    """
+    file = run_dir / "tasks.json"
+    theirs = json.loads(file.read_text()) if file.exists() else {}
+    for name, tasks in task_sets.items():
+        mine = task_set_record(tasks)
+        if name in theirs and theirs[name] != mine:
+            raise UsageError(
+                f"the tasks of {name} must be those that the run began with ({theirs[name]}), "
+                f"got {mine}. Restore the data and the version, or start a new run."
+            )
+
+
 def check_config(config: TrainConfig) -> dict[str, Any]:
     """Checks what can be checked before anything is built; returns the environments' kwargs."""
     try:
@@ -208,9 +231,12 @@ class Run:
             for i, env in enumerate(config.env)
         ]
         self.pool = MixturePool(sources, config.trainer.seed)
+        self.task_sets = {f"{s.env_id}/{config.split}": s.tasks for s in sources}
         self.check_needs()
         self.parts = self.build()
         evals = [self.eval_set(env, split) for env in config.env for split in config.eval_splits]
+        if resume:
+            check_tasks(config.run_dir, self.task_sets)
         self.tracker = make_tracker(config.run_dir, wandb=config.wandb, resume=resume)
         self.trainer = Trainer(
             config.trainer,
@@ -289,6 +315,7 @@ class Run:
         kwargs = {**self.env_kwargs, "split": split}
         tasks = turnwise_envs.tasks(env_id, **kwargs)
         chosen = [tasks[i] for i in range(min(self.config.eval_tasks, len(tasks)))]
+        self.task_sets[f"{env_id}/{split}"] = tasks
         several = len(self.config.env) > 1
         return EvalSet(
             name=f"{env_id}/{split}" if several else split,
@@ -338,6 +365,7 @@ def train(config: TrainConfig) -> Path:
         )
     run = Run(config)
     save_config(config)
+    save_tasks(config.run_dir, run.task_sets)
     run.train()
     return config.run_dir
 

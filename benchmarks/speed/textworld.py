@@ -3,7 +3,7 @@
     python benchmarks/speed/textworld.py             # steps, resets, snapshots; beside the package
     python benchmarks/speed/textworld.py --keys      # aliasing and splitting of the keys
 
-Both sides play the same compiled games with the same random commands and ask for the same: text,
+Both sides play the same random episodes of the same compiled games and ask for the same: text,
 admissible commands, winning policy, intermediate reward, points. Ours computes its three keys, too.
 Blocks of both sides alternate; every figure is the median over blocks, on one core.
 """
@@ -54,31 +54,42 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def play_package(env: Any, seed: int, steps: int) -> float:
-    """Returns steps per second, resets not counted."""
-    rng, spent, state = random.Random(seed), 0.0, env.reset()
-    for _ in range(steps):
-        command = rng.choice(state.admissible_commands)
-        start = time.perf_counter()
-        state, _, done = env.step(command)
-        spent += time.perf_counter() - start
-        if done:
-            state = env.reset()
-    return steps / spent
-
-
-def play_ours(env: gym.Env, index: int, seed: int, steps: int) -> float:
-    """Returns steps per second, resets not counted."""
-    rng, spent = random.Random(seed), 0.0
+def script(env: gym.Env, index: int, seed: int, steps: int) -> list[list[str]]:
+    """Returns the commands of random episodes, `steps` in all."""
+    rng, episodes, commands = random.Random(seed), [], []
     _, info = env.reset(options={"task_index": index})
     for _ in range(steps):
-        command = rng.choice(info["admissible_actions"])
-        start = time.perf_counter()
-        _, _, terminated, _, info = env.step(command)
-        spent += time.perf_counter() - start
+        commands.append(rng.choice(info["admissible_actions"]))
+        _, _, terminated, _, info = env.step(commands[-1])
         if terminated:
+            episodes.append(commands)
+            commands = []
             _, info = env.reset(options={"task_index": index})
-    return steps / spent
+    return [*episodes, commands]
+
+
+def play_package(env: Any, episodes: list[list[str]]) -> float:
+    """Returns the seconds that the steps take, without the resets."""
+    spent = 0.0
+    for commands in episodes:
+        env.reset()
+        start = time.perf_counter()
+        for command in commands:
+            env.step(command)
+        spent += time.perf_counter() - start
+    return spent
+
+
+def play_ours(env: gym.Env, index: int, episodes: list[list[str]]) -> float:
+    """Returns the seconds that the steps take, without the resets."""
+    spent = 0.0
+    for commands in episodes:
+        env.reset(options={"task_index": index})
+        start = time.perf_counter()
+        for command in commands:
+            env.step(command)
+        spent += time.perf_counter() - start
+    return spent
 
 
 def speed(blocks: int, steps: int) -> None:
@@ -87,14 +98,15 @@ def speed(blocks: int, steps: int) -> None:
     for kind in KINDS:
         env = gym.make(ID, game=kind, max_turns=10**9)
         tasks = env.unwrapped.tasks
-        path = tasks.open(tasks[0])
-        theirs = package(path)
-        rates: dict[str, list[float]] = {"package": [], "ours": []}
+        theirs = package(tasks.open(tasks[0]))
+        rates: dict[str, list[float]] = {"package": [], "ours": [], "ratio": []}
         for block in range(blocks):
-            rates["package"].append(play_package(theirs, block, steps))
-            rates["ours"].append(play_ours(env, 0, block, steps))
-        a, b = (statistics.median(rates[side]) for side in ("package", "ours"))
-        print(f"{kind:<17}{a:>9,.0f}{b:>9,.0f}{b / a:>7.2f}")
+            episodes = script(env, 0, block, steps)
+            a, b = play_package(theirs, episodes), play_ours(env, 0, episodes)
+            for side, rate in (("package", steps / a), ("ours", steps / b), ("ratio", a / b)):
+                rates[side].append(rate)
+        a, b, ratio = (statistics.median(rates[side]) for side in rates)
+        print(f"{kind:<17}{a:>9,.0f}{b:>9,.0f}{ratio:>7.2f}")
     print(f"\n{'game':<17}{'package':>20}{'ours':>20}{'ratio':>7}   first and second reset, ms")
     for kind in KINDS:
         tasks = turnwise_envs.tasks(ID, "train", game=kind)

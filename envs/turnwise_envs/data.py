@@ -14,7 +14,10 @@ from pathlib import Path
 
 from turnwise_envs.errors import DataError
 
-CHECKERS: tuple[str, ...] = ()
+CHECKERS: tuple[str, ...] = (
+    "turnwise_envs.household.data:check",
+    "turnwise_envs.textworld.data:check",
+)
 """Checkers as "module:function", asked in this order."""
 
 

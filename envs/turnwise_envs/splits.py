@@ -34,6 +34,7 @@ class Task:
         index: position in its `TaskSet`.
         kind: the task type that metrics are reported by ("heat", "pick_two", ...).
         payload: what the world needs to build it; a seed or a file's path.
+        name: what the data set itself calls the task, where it has a name for it.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Task:
     index: int
     kind: str
     payload: Any = None
+    name: str = ""
 
 
 class TaskSet(ABC):
@@ -104,6 +106,11 @@ class TaskSet(ABC):
     def manifest_hash(self) -> str:
         """Digest over all ids in order, 16 hexadecimal digits; goes into every result."""
         return hashlib.blake2b("\n".join(self.ids).encode(), digest_size=8).hexdigest()
+
+    @property
+    def data_version(self) -> str | None:
+        """Version and digest of the user's data behind the tasks; None where they are generated."""
+        return None
 
 
 class GeneratedTaskSet(TaskSet):

@@ -36,7 +36,7 @@ def solve(env, **options):
 
 def test_expressions():
     assert parse("; c\n(A (b ?X) c);)", "f") == ["a", ["b", "?x"], "c"]
-    assert typed_names(["a", "b", "-", "t", "c"]) == {"a": "t", "b": "t", "c": "object"}
+    assert typed_names(["a", "b", "-", "t", "c"]) == {"a": "t", "b": "t", "c": ""}
 
 
 def test_display_names_number_downwards_and_name_basins():
@@ -218,7 +218,8 @@ def test_a_folder_with_bad_games_loads_the_rest_and_lists_the_bad(tmp_path):
     tiny_game.write(tmp_path / "e" / "game.tw-pddl", tiny_game.game("heat", solvable=False))
     with pytest.warns(UserWarning, match="1 of the games below"):
         tasks = turnwise_envs.tasks("turnwise/Household-v0", "train", data_dir=str(tmp_path))
-    assert [task.kind for task in tasks] == ["clean", "pick_two"]
+    assert [task.kind for task in tasks] == ["clean", "pick_two", "clean"]
+    assert len(set(tasks.ids)) == 3
     assert list(tasks.bad) == [str(tmp_path / "b" / "game.tw-pddl")]
     assert tasks.lookup(tasks.ids[1]).kind == "pick_two"
 

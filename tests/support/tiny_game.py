@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from turnwise_envs.household.grammar import RULES
-from turnwise_envs.household.pddl import ACTIONS, PREDICATES
+from turnwise_envs.household.grammar import COMMANDS, RULES
+from turnwise_envs.household.pddl import PREDICATES, TYPES
 from turnwise_envs.household.texts import TEXTS
 
 INIT = """
@@ -50,7 +50,16 @@ GOALS = {
 }
 
 
-def grammar(task: str, *, put: str = "move {o} to {r}") -> str:
+CONDITIONS = {
+    ("inventory.feedback", 0): "holdsany(a:agent)",
+    ("examineReceptacle.feedback", 0): "openable(r:receptacle) & opened(r:receptacle)",
+    ("examineReceptacle.feedback", 1): "openable(r:receptacle)",
+    ("toggleObject.feedback", 0): "toggleable(o:object) & istoggled(o:object)",
+    ("look.feedback", 0): "atlocation(a:agent, l:location) & receptacleatlocation(r, l)",
+}
+
+
+def grammar(task: str, *, put: str = "move {o} to {r}", with_help: bool = True) -> str:
     """A grammar with the default texts, in the form that the original's parser reads."""
     rules: dict[str, list[dict[str, str]]] = {"task": [{"rhs": task}]}
     listed = "[{o.indefinite + ' ' + o.name | inreceptacle(o:object, r:receptacle)}]"
@@ -64,6 +73,8 @@ def grammar(task: str, *, put: str = "move {o} to {r}") -> str:
     rules["look.feedback"][0] = {
         "rhs": "#look-variations#. Next to it, you see #list_objects_on_the_floor#."
     }
+    for (rule, i), condition in CONDITIONS.items():
+        rules[rule][i] = {"condition": condition, **rules[rule][i]}
     rules["look-variations"] = [{"rhs": "You are facing the [{r.name | atlocation(a, l)}]"}]
     rules["examineObject.feedback"] = [
         {
@@ -73,19 +84,95 @@ def grammar(task: str, *, put: str = "move {o} to {r}") -> str:
         for conditions, text in TEXTS.object_conditions
     ]
     blocks = "\n".join(json.dumps(rules).splitlines())
-    return f'grammar :: """\n{blocks}\n""";\naction PutObject {{\n  template :: "{put}";\n}}\n'
+    actions = "\n".join(
+        f'action {name} {{\n  template :: "{command}";\n  feedback :: "#{name}.feedback#";\n}}'
+        for name, command in {**COMMANDS, "putobject": put}.items()
+        if with_help or name != "help"
+    )
+    return f'grammar :: """\n{blocks}\n""";\n{actions}\n'
 
 
-def domain(*, mended: bool = False) -> str:
-    """A domain that declares what ALFRED's declares; the rules are the engine's own."""
-    kind = "location" if mended else "location,"
-    bodies = {
-        "examineobject": f":precondition (exists (?l - {kind} ?r - receptacle) (atlocation ?a ?l))"
-    }
-    actions = " ".join(f"(:action {name} {bodies.get(name, '')})" for name in sorted(ACTIONS))
+NEAR = "(atLocation ?a ?l) (receptacleAtLocation ?r ?l)"
+OPEN = "(or (opened ?r) (not (openable ?r)))"
+ALR = "?a - agent ?l - location ?r - receptacle"
+TREAT = "({0}able ?o) (holds ?a ?o) (receptacleType ?r {1}Type) " + NEAR
+ACTIONS = {
+    "look": ("?a - agent ?l - location", "(atLocation ?a ?l)", "(checked ?l)"),
+    "inventory": ("?a - agent", "", "(checked ?a)"),
+    "help": ("?a - agent", "", "(checked ?a)"),
+    "examineReceptacle": (
+        "?r - receptacle ?a - agent",
+        f"(exists (?l - location) (and {NEAR}))",
+        "(checked ?r)",
+    ),
+    "examineObject": (
+        "?a - agent ?o - object",
+        "(or (holds ?a ?o) (exists (?l - location, ?r - receptacle) "
+        f"(and {NEAR} (inReceptacle ?o ?r) {OPEN})))",
+        "(checked ?o)",
+    ),
+    "gotoLocation": (
+        "?a - agent ?lStart ?lEnd - location ?r - receptacle",
+        "(receptacleAtLocation ?r ?lEnd) (atLocation ?a ?lStart)",
+        "(atLocation ?a ?lEnd) (not (atLocation ?a ?lStart))",
+    ),
+    "openObject": (
+        ALR,
+        f"{NEAR} (openable ?r) (not (opened ?r))",
+        "(opened ?r) (checked ?r) (increase (total-cost) 1)",
+    ),
+    "closeObject": (ALR, f"{NEAR} (openable ?r) (opened ?r)", "(not (opened ?r))"),
+    "pickupObject": (
+        ALR + " ?o - object",
+        f"{NEAR} {OPEN} (inReceptacle ?o ?r) (pickupable ?o) (not (holdsAny ?a))",
+        "(holds ?a ?o) (holdsAny ?a) (not (inReceptacle ?o ?r)) (not (objectAtLocation ?o ?l))",
+    ),
+    "putObject": (
+        ALR + " ?o - object ?ot - otype ?rt - rtype",
+        f"{NEAR} {OPEN} (holds ?a ?o) (objectType ?o ?ot) (receptacleType ?r ?rt) "
+        "(canContain ?rt ?ot)",
+        "(inReceptacle ?o ?r) (objectAtLocation ?o ?l) (not (holds ?a ?o)) (not (holdsAny ?a))",
+    ),
+    "cleanObject": (ALR + " ?o - object", TREAT.format("clean", "SinkBasin"), "(isClean ?o)"),
+    "heatObject": (
+        ALR + " ?o - object",
+        TREAT.format("heat", "Microwave"),
+        "(isHot ?o) (not (isCool ?o))",
+    ),
+    "coolObject": (
+        ALR + " ?o - object",
+        TREAT.format("cool", "Fridge"),
+        "(isCool ?o) (not (isHot ?o))",
+    ),
+    "toggleObject": (
+        ALR + " ?o - object",
+        f"{NEAR} (toggleable ?o) (inReceptacle ?o ?r)",
+        "(isToggled ?o) (when (isOn ?o) (not (isOn ?o))) (when (not (isOn ?o)) (isOn ?o))",
+    ),
+    "sliceObject": (
+        "?a - agent ?l - location ?co ?ko - object",
+        "(sliceable ?co) (holds ?a ?ko) (atLocation ?a ?l) (objectAtLocation ?co ?l) "
+        "(or (objectType ?ko KnifeType) (objectType ?ko ButterKnifeType))",
+        "(isSliced ?co)",
+    ),
+}
+"""(parameters, precondition, effect) of every rule, in an order and form of our own."""
+
+
+def domain(*, mended: bool = False, with_help: bool = True, **changes: tuple[str, str, str]) -> str:
+    """The ALFRED domain; `changes` replace rules."""
+    actions = {**ACTIONS, **changes}
+    if not with_help:
+        del actions["help"]
+    text = " ".join(
+        f"(:action {name} :parameters ({given}) :precondition (and {asked}) :effect (and {done}))"
+        for name, (given, asked, done) in actions.items()
+    )
     predicates = " ".join(f"({name} ?x)" for name in sorted(PREDICATES))
-    types = "agent location receptacle object rtype otype"
-    return f"(define (domain alfred) (:types {types}) (:predicates {predicates}) {actions})"
+    return (
+        f"(define (domain alfred) (:types {' '.join(sorted(TYPES))}) "
+        f"(:predicates {predicates}) {text.replace('location,', 'location') if mended else text})"
+    )
 
 
 def problem(goal: str, *, init: str = INIT) -> str:

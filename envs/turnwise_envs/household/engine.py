@@ -251,6 +251,7 @@ class Engine:
             if held < 0:
                 return scene.texts.empty_handed
             return scene.texts.carrying.format(list="a " + scene.names[held])
+        assert scene.texts.help is not None
         return scene.texts.help
 
     # ---------------------------------------------------------------- texts

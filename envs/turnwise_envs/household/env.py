@@ -14,11 +14,11 @@ from turnwise_envs.household.belief import Belief
 from turnwise_envs.household.engine import Engine
 from turnwise_envs.household.expert import Expert
 from turnwise_envs.household.explorer import explore
-from turnwise_envs.household.loader import resolve
+from turnwise_envs.household.loader import TaskTypes, resolve, task_kinds
 from turnwise_envs.household.scene import State
 from turnwise_envs.household.tasks import household_tasks
 from turnwise_envs.household.texts import in_version
-from turnwise_envs.splits import Task, TaskSet
+from turnwise_envs.splits import Task, TaskSet, shared_task_set
 
 _O = "an object, e.g. apple 1"
 _R = "a receptacle, e.g. fridge 1"
@@ -219,13 +219,25 @@ class HouseholdEnv(TextEnv):
     | `num_receptacles` | of the size | (least, most) receptacles of a scene |
     | `num_objects` | of the size | (least, most) objects of a scene, lamp not counted |
     | `data_dir` | None | a `game.tw-pddl` or a folder of them; True: variable ALFWORLD_DATA |
-
+    | `task_types` | None | types to keep, as above or as ALFWorld names or numbers (1 to 6) them |
     | `data_version` | None | wording "2.1.1" or "2.1.2" of ALFWorld's data; None: the game's own |
 
     Sizes: small 7 to 9 receptacles and 5 to 7 objects, medium 10 to 14 and 9 to 14, full 14 to 26
-    and 16 to 32. With `data_dir`, the folders `train`, `valid_seen` and `valid_unseen` (also below
-    `json_2.1.1`) are the splits; without such folders every game is in every split. Games that
-    cannot be played are listed in `env.unwrapped.tasks.bad`. Further arguments: `TextEnv`.
+    and 16 to 32. `task_types=["heat", "cool"]` keeps those tasks, generated or loaded, under their
+    own ids.
+
+    With `data_dir`, the folders `train`, `valid_seen` and `valid_unseen` (also below `json_2.1.1`)
+    are the splits; without such folders every game is in every split. Below a folder with
+    `traj_data.json` files the rules of ALFWorld's loader hold: only solvable games of the six
+    types, none of "movable" or "Sliced"; the type is what `traj_data.json` says. Games are in the
+    order of their paths. `task_id` may also be ALFWorld's identifier, `TYPE-.../trial_...`
+    (`Task.name`), or the path of the game file; `info["task_id"]` is the hash of the content.
+    Games that cannot be played are left out with a warning and listed in
+    `env.unwrapped.tasks.bad`; `turnwise data check PATH` lists them all. What is known of the files
+    is kept in an index in the cache folder (variable TURNWISE_CACHE), which notices added, removed
+    and changed files; a process opens a folder once. `env.unwrapped.tasks.data_version` says which
+    data it is: "2.1.2-DIGEST", or "2.1.1-DIGEST" for ALFWorld's grammar of before December 2024,
+    which is played as it is. Further arguments: `TextEnv`.
 
     ## Registered Configurations
 
@@ -254,23 +266,33 @@ class HouseholdEnv(TextEnv):
         num_objects: Sequence[int] | None = None,
         data_dir: str | bool | None = None,
         data_version: str | None = None,
+        task_types: TaskTypes = None,
         **common: Any,
     ) -> None:
-        if data_version == "2.1.1":  # before the action format reads the tools
-            self.grammar, self.tools = _OLDER_GRAMMAR, _OLDER_TOOLS
-        super().__init__(**common)
-        path = resolve(data_dir)
+        path, kinds = resolve(data_dir), task_kinds(task_types)
         self._options: dict[str, Any] = {
             "size": size,
             "num_receptacles": num_receptacles,
             "num_objects": num_objects,
             "data_dir": None if path is None else str(path),
             "data_version": data_version,
+            "task_types": None if kinds is None else list(kinds),
         }
+        if self._wording(common.get("split", "train")) == "2.1.1":
+            self.grammar, self.tools = _OLDER_GRAMMAR, _OLDER_TOOLS
+        super().__init__(**common)  # reads the tools
         self._engine: Any = None
         self._belief: Any = None
         self._expert: Expert | None = None
         self._menu = self.actions == "menu"
+
+    def _wording(self, split: str) -> str | None:
+        """Returns the data version that is played; None where games of a folder differ in it."""
+        given: str | None = self._options["data_version"]
+        if given or self._options["data_dir"] is None or split not in self.splits:
+            return given or "2.1.2"
+        games = shared_task_set(type(self), split, self._options)
+        return games.data_version.rpartition("-")[0]  # type: ignore[union-attr]
 
     # ---------------------------------------------------------------- tasks
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from turnwise_envs.errors import DataError
 from turnwise_envs.household.goals import Goal
-from turnwise_envs.household.pddl import Expression, Problem, typed_names, words
+from turnwise_envs.household.pddl import PREDICATES, Expression, Problem, typed_names, words
 from turnwise_envs.household.scene import Scene, State, mask_of
 
 Test = Callable[[State, dict[str, str]], bool]
@@ -25,6 +25,8 @@ _UNARY = {
     "istoggled": "toggled",
     "issliced": "sliced",
 }
+
+_ARITY = {"=": 2, **{name: len(kinds) for name, kinds in PREDICATES.items() if kinds}}
 
 
 @dataclass
@@ -66,32 +68,53 @@ def read_goal(formula: Expression, names: Names, where: str) -> Goal:
 # -------------------------------------------------------------------- evaluation
 
 
-def compile_formula(formula: Expression, names: Names, where: str) -> Test:
-    """Returns a test of `formula`, which may use and, or, not, imply, exists, forall and =."""
-    if not isinstance(formula, list) or not formula:
-        raise DataError(f"{where}, :goal: {formula!r} is no formula.")
-    head, *rest = formula
-    if head in ("and", "or", "not", "imply"):
-        parts = [compile_formula(part, names, where) for part in rest]
-        if head == "and":
-            return lambda s, b: all(part(s, b) for part in parts)
-        if head == "or":
-            return lambda s, b: any(part(s, b) for part in parts)
-        if head == "imply":
-            return lambda s, b: not parts[0](s, b) or parts[1](s, b)
-        return lambda s, b: not parts[0](s, b)
+def compile_formula(
+    formula: Expression, names: Names, where: str, bound: frozenset[str] = frozenset()
+) -> Test:
+    """Returns a test of `formula`, which may use and, or, not, imply, exists, forall and =.
+
+    Args:
+        formula: what is tested.
+        names: the game's identifiers.
+        where: place of the problem, for messages.
+        bound: variables of the quantifiers around it.
+
+    Raises:
+        DataError: If it is none.
+    """
+    if not isinstance(formula, list) or not formula or not isinstance(formula[0], str):
+        raise DataError(f"{where}, :goal: {formula!r} is no formula. Restore the file.")
+    head, rest = formula[0], formula[1:]
     if head in ("exists", "forall"):
-        return _quantified(str(head), rest, names, where)
-    return _atom(str(head), [str(term) for term in rest], names, where)
+        return _quantified(head, rest, names, where, bound)
+    if head not in ("and", "or", "not", "imply"):
+        return _atom(head, [str(term) for term in rest], names, where, bound)
+    if len(rest) != {"not": 1, "imply": 2}.get(head, len(rest)):
+        raise DataError(f"{where}, :goal: ({head} ...) has {len(rest)} parts. Restore the file.")
+    parts = [compile_formula(part, names, where, bound) for part in rest]
+    if head == "and":
+        return lambda s, b: all(part(s, b) for part in parts)
+    if head == "or":
+        return lambda s, b: any(part(s, b) for part in parts)
+    if head == "imply":
+        return lambda s, b: not parts[0](s, b) or parts[1](s, b)
+    return lambda s, b: not parts[0](s, b)
 
 
-def _quantified(head: str, rest: list[Expression], names: Names, where: str) -> Test:
-    variables = typed_names(list(rest[0]))
-    body = compile_formula(rest[1], names, where)
+def _quantified(
+    head: str, rest: list[Expression], names: Names, where: str, bound: frozenset[str]
+) -> Test:
+    if len(rest) != 2 or not isinstance(rest[0], list):
+        raise DataError(f"{where}, :goal: ({head} ...) must have variables and one formula.")
+    variables = typed_names(rest[0])
+    body = compile_formula(rest[1], names, where, bound | variables.keys())
     for variable, kind in variables.items():
         members = [name for name, its in names.problem.types.items() if its == kind]
         if not members:
-            raise DataError(f"{where}, :goal: no object has the type {kind!r} of {variable}.")
+            raise DataError(
+                f"{where}, :goal: no object has the type {kind!r} of {variable}. "
+                "Was the game made for another version?"
+            )
         body = _loop(head, variable, members, body)
     return body
 
@@ -101,19 +124,31 @@ def _loop(head: str, variable: str, members: list[str], body: Test) -> Test:
     return lambda s, b: combine(body(s, {**b, variable: member}) for member in members)
 
 
-def _atom(predicate: str, terms: list[str], names: Names, where: str) -> Test:
+def _atom(
+    predicate: str, terms: list[str], names: Names, where: str, bound: frozenset[str]
+) -> Test:
+    value = _fluent(predicate, names)
+    if value is None and predicate not in _STATIC and predicate != "=":
+        unknown = "" if predicate in PREDICATES else "; the ALFRED domain has none of this name"
+        raise DataError(
+            f"{where}, :goal: predicate {predicate!r} cannot be a goal{unknown}. "
+            "Was the game made for another version?"
+        )
     for term in terms:
-        if term[0] != "?" and term not in names.problem.types:
-            raise DataError(f"{where}, :goal: unknown object {term!r}.")
+        if term not in (bound if term[:1] == "?" else names.problem.types):
+            what = "unbound variable" if term[:1] == "?" else "unknown object"
+            raise DataError(f"{where}, :goal: {what} {term!r} in ({predicate} ...).")
+    if len(terms) != _ARITY.get(predicate, 1):
+        raise DataError(
+            f"{where}, :goal: ({predicate} ...) must have {_ARITY.get(predicate, 1)} arguments, "
+            f"got {len(terms)}. Restore the file."
+        )
     if predicate == "=":
         return lambda s, b: b.get(terms[0], terms[0]) == b.get(terms[1], terms[1])
-    if predicate in _STATIC:
-        facts = set(names.problem.facts.get(predicate, ()))
-        return lambda s, b: tuple([b.get(term, term) for term in terms]) in facts
-    value = _fluent(predicate, names)
-    if value is None:
-        raise DataError(f"{where}, :goal: predicate {predicate!r} cannot be a goal.")
-    return lambda s, b: bool(value(s, *[b.get(term, term) for term in terms]))
+    if value is not None:
+        return lambda s, b: bool(value(s, *[b.get(term, term) for term in terms]))
+    facts = set(names.problem.facts.get(predicate, ()))
+    return lambda s, b: tuple([b.get(term, term) for term in terms]) in facts
 
 
 def _fluent(predicate: str, names: Names) -> Callable[..., Any] | None:

@@ -1,19 +1,25 @@
-"""Loading ALFWorld games: a `game.tw-pddl` file becomes a scene and a goal."""
+"""Loading ALFWorld games: a `game.tw-pddl` file becomes a scene and a goal.
+
+What is wrong with a game is a `DataError` that names its place in the file; `load_game` adds the
+file's path in front.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from turnwise_envs.errors import DataError
+from turnwise_envs.household.domain import Rules, check_domain
 from turnwise_envs.household.expert import Expert
 from turnwise_envs.household.formula import Names, read_goal
 from turnwise_envs.household.goals import Goal
 from turnwise_envs.household.grammar import read_texts
-from turnwise_envs.household.pddl import Problem, check_domain, parse_problem, words
+from turnwise_envs.household.pddl import Problem, parse_problem, words
 from turnwise_envs.household.scene import Layout, Scene, State, mask_of
 from turnwise_envs.household.texts import Texts
 from turnwise_envs.splits import content_id
@@ -22,6 +28,8 @@ _OBJECT_FLAGS = words(
     "pickupable cleanable heatable coolable sliceable toggleable isreceptacleobject isclean ishot "
     "iscool istoggled ison issliced"
 )
+# The sentence that states the task, where nothing in it is escaped or refers to a rule.
+_TASK = re.compile(r'"task"\s*:\s*\[\s*\{\s*"rhs"\s*:\s*"([^"\\#]*)"\s*\}\s*\]')
 _PARTS = ("pddl_domain", "grammar", "pddl_problem")
 
 
@@ -44,20 +52,34 @@ def read_parts(path: Path) -> dict[str, Any]:
     """Returns the JSON data of a game file.
 
     Raises:
-        DataError: If the file cannot be read, is no JSON, or lacks a part.
+        DataError: If it cannot be read, is no JSON object, or lacks a part.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error}). Restore the file.") from None
-    missing = [p for p in _PARTS if not (isinstance(data, dict) and isinstance(data.get(p), str))]
+        return parse_parts(read_bytes(path))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def parse_parts(data: bytes) -> dict[str, Any]:
+    """Returns the JSON data of a game file's content.
+
+    Raises:
+        DataError: If it is no JSON object, or lacks a part.
+    """
+    try:
+        parts = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"cannot be read as JSON ({error}). Restore the file.") from None
+    missing = [p for p in _PARTS if not (isinstance(parts, dict) and isinstance(parts.get(p), str))]
     if missing:
         raise DataError(
-            f"{path}: must have the texts {', '.join(_PARTS)}; missing: {', '.join(missing)}. "
+            f"must have the texts {', '.join(_PARTS)}; missing: {', '.join(missing)}. "
             "Is it a game.tw-pddl of ALFWorld?"
         )
-    parts: dict[str, Any] = data
-    return parts
+    if not isinstance(parts.get("solvable", True), bool):
+        raise DataError(f"solvable: must be true or false, got {parts['solvable']!r}.")
+    found: dict[str, Any] = parts
+    return found
 
 
 def game_id(parts: dict[str, Any]) -> str:
@@ -65,39 +87,90 @@ def game_id(parts: dict[str, Any]) -> str:
     return content_id({part: parts[part] for part in _PARTS})
 
 
-def load_game(path: Path) -> Game:
-    """Loads a game file.
+def read_game(parts: dict[str, Any]) -> Game:
+    """Returns the game of a file's parts.
 
     Raises:
         DataError: If anything in it is not as the ALFRED domain has it, or the goal cannot be
             reached.
     """
-    parts = read_parts(path)
     if parts.get("solvable") is False:
-        raise DataError(f'{path}: is marked as unsolvable ("solvable": false). Leave it out.')
-    in_place = _domain_once(parts["pddl_domain"], f"{path}, pddl_domain")
-    texts, task = _texts_once(parts["grammar"], f"{path}, grammar")
-    where = f"{path}, pddl_problem"
-    problem = parse_problem(parts["pddl_problem"], where)
-    identity = game_id(parts)
-    scene, names = compile_problem(problem, texts, task, identity, where)
-    scene.examine_in_place = in_place
-    goal = read_goal(problem.goal, names, where)
-    if goal.holds(scene, scene.initial):
-        raise DataError(f"{where}: the goal holds at the start. Leave the game out.")
-    if goal.kind != "other" and Expert(scene, goal).plan(scene.initial) is None:
-        raise DataError(f"{where}: no plan reaches the goal. Leave the game out.")
+        raise DataError("solvable: is false, the game is marked as unsolvable. Leave it out.")
+    rules = _domain_once(parts["pddl_domain"])
+    where = "grammar"
+    try:
+        texts, task = _texts_of(parts["grammar"], rules.has_help)
+        where = "pddl_problem"
+        problem = parse_problem(parts["pddl_problem"], where)
+        identity = game_id(parts)
+        scene, names = compile_problem(problem, texts, task, identity, where)
+        scene.examine_in_place = rules.examine_in_place
+        goal = read_goal(problem.goal, names, where)
+    except RecursionError:
+        raise DataError(f"{where}: is nested too deeply. Restore the file.") from None
+    _expect_reachable(scene, goal, where)
     return Game(identity, scene, goal)
 
 
+def _expect_reachable(scene: Scene, goal: Goal, where: str) -> None:
+    if goal.holds(scene, scene.initial):
+        raise DataError(f"{where}, :goal: holds at the start. Leave the game out.")
+    if goal.kind == "other":
+        return
+    looking = goal.kind == "look_at_obj_in_light"
+    wanted = {"object": goal.targets}
+    wanted |= {"lamp": goal.lamps} if looking else {"place": goal.places}
+    for what, found in wanted.items():
+        if not found:
+            raise DataError(
+                f"{where}, :goal: cannot be reached, the scene has no {what} that it asks for. "
+                "Leave the game out."
+            )
+    if Expert(scene, goal).plan(scene.initial) is None:
+        raise DataError(f"{where}, :goal: no plan reaches the goal. Leave the game out.")
+
+
+def load_game(path: Path) -> Game:
+    """Loads a game file.
+
+    Raises:
+        DataError: If it cannot be read or played; names path, place and remedy.
+    """
+    try:
+        return read_game(parse_parts(read_bytes(path)))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """Returns a file's content.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror}). Restore the file.") from None
+
+
 @lru_cache(maxsize=8)
-def _domain_once(domain: str, where: str) -> bool:
-    return check_domain(domain, where)
+def _domain_once(domain: str) -> Rules:
+    return check_domain(domain, "pddl_domain")
 
 
-@lru_cache(maxsize=64)
-def _texts_once(grammar: str, where: str) -> tuple[Texts, str]:
-    return read_texts(grammar, where)
+def _texts_of(grammar: str, has_help: bool) -> tuple[Texts, str]:
+    """Returns what `read_texts` does; grammars differ in the task only, so the rest is kept."""
+    found = _TASK.search(grammar)
+    if found is None:
+        return _texts_once(grammar, has_help)
+    texts, _ = _texts_once(grammar[: found.start(1)] + grammar[found.end(1) :], has_help)
+    return texts, found[1]
+
+
+@lru_cache(maxsize=8)
+def _texts_once(grammar: str, has_help: bool) -> tuple[Texts, str]:
+    return read_texts(grammar, "grammar", has_help=has_help)
 
 
 def display_names(identifiers: list[str]) -> dict[str, str]:

@@ -1,24 +1,55 @@
-"""Task sets of the user's own ALFWorld games: one file, or a folder of them.
+"""Task sets of the user's own ALFWorld games: one file, or a folder of them (see `survey.py`).
 
-A folder is searched for `*.tw-pddl` files. Where it (or its subfolder `json_2.1.1`) has folders
-named after the splits, as ALFWorld's data has, a split is that folder; otherwise every game
-belongs to every split. As in the original, games whose path says "movable" or "Sliced" and games
-marked unsolvable are left out.
+The order is that of the paths (the original takes the file system's). A task's id is the hash of
+its content; `name` is the original's identifier, "TYPE-.../trial_...", and is accepted as a
+`task_id`, as is any path that ends in it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
+from collections import Counter
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from turnwise_envs.errors import DataError, UsageError
-from turnwise_envs.household.games import Game, load_game, read_parts
-from turnwise_envs.splits import Task, TaskSet
+from turnwise_envs.errors import DataError, UnknownTaskError, UsageError
+from turnwise_envs.household.games import Game, parse_parts, read_game
+from turnwise_envs.household.goals import KINDS
+from turnwise_envs.household.index import read_unchanged
+from turnwise_envs.household.survey import GAME, LABEL, TASK_TYPES, Survey, survey, survey_file
+from turnwise_envs.splits import Task, TaskSet, content_id
 
 DATA_VARIABLE = "ALFWORLD_DATA"
-_SPLIT_FOLDERS = ("train", "valid_seen", "valid_unseen")
+
+TaskTypes = Sequence[str | int] | str | int | None
+
+
+def task_kinds(task_types: TaskTypes) -> tuple[str, ...] | None:
+    """Returns our names of the chosen task types, each once, in the order of `KINDS`.
+
+    Args:
+        task_types: our names, the original's names, or its numbers 1 to 6; None chooses all.
+
+    Raises:
+        UsageError: If there is none, or one is none of these.
+    """
+    if task_types is None:
+        return None
+    known: dict[Any, str] = {kind: kind for kind in KINDS}
+    known |= TASK_TYPES
+    known |= enumerate(KINDS, start=1)
+    given = task_types if isinstance(task_types, list | tuple) else [task_types]
+    chosen = {known.get(one) if type(one) in (str, int) else None for one in given}
+    if not chosen or None in chosen:
+        raise UsageError(
+            f"task_types must be None or a list of task types, got {task_types!r}. Choose from "
+            f"{', '.join(KINDS)}; the original's names and its numbers 1 to 6 do, too."
+        )
+    return tuple(kind for kind in KINDS if kind in chosen)
 
 
 def resolve(data_dir: str | bool | None) -> Path | None:
@@ -45,74 +76,67 @@ def resolve(data_dir: str | bool | None) -> Path | None:
     return path
 
 
-def find_games(path: Path, split: str) -> list[Path]:
-    """Returns the game files of a split, sorted by path.
-
-    Raises:
-        DataError: If there are none.
-    """
-    if path.is_file():
-        return [path]
-    root = path
-    if (path / "json_2.1.1").is_dir():
-        root = path / "json_2.1.1"
-    if any((root / name).is_dir() for name in _SPLIT_FOLDERS):
-        root = root / split
-    found = sorted(
-        game
-        for game in root.rglob("*.tw-pddl")
-        if "movable" not in str(game.relative_to(root))
-        and "Sliced" not in str(game.relative_to(root))
-    )
-    if not found:
-        raise DataError(
-            f"data_dir must hold *.tw-pddl games for split {split!r}, found none below {root}. "
-            "alfworld-download fetches ALFWorld's."
-        )
-    return found
-
-
 class LoadedTasks(TaskSet):
-    """The games of a folder that load, in the order of their paths.
+    """The games of a folder that can be played, in the order of their paths.
+
+    What is known of each game comes from an index of the files' content (`index.py`); a game itself
+    is read when it is played. Two files of one content are two tasks, as in the original; the
+    second's id is a hash of content and number.
 
     Args:
         split: name of the split.
         path: a game file or a folder.
+        kinds: the task types to keep, of `KINDS`; None keeps all games.
 
     Attributes:
+        survey: what was found, the games of other types included.
         bad: what is wrong with the games that were left out, by path; also given as a warning.
+
+    Raises:
+        DataError: If there is no playable game.
     """
 
-    def __init__(self, split: str, path: Path) -> None:
+    def __init__(self, split: str, path: Path, kinds: Collection[str] | None = None) -> None:
         super().__init__(split)
         self.path = path
-        self.bad: dict[str, str] = {}
+        self.survey: Survey = survey_file(path) if path.is_file() else survey(path, split)
+        self.bad = {file: f"{file}: {problem}" for file, problem in self.survey.bad.items()}
         self._tasks: list[Task] = []
-        seen: set[str] = set()
-        for file in find_games(path, split):
-            try:
-                if path.is_dir() and read_parts(file).get("solvable") is False:
-                    continue
-                game = _load(file)
-            except DataError as error:
-                if path.is_file():
-                    raise
-                self.bad[str(file)] = str(error)
-                continue
-            if game.id not in seen:
-                seen.add(game.id)
-                task = Task(game.id, split, len(self._tasks), game.goal.kind, str(file))
-                self._tasks.append(task)
-        if self.bad:
-            first = next(iter(self.bad.values()))
-            warnings.warn(
-                f"{len(self.bad)} of the games below {path} cannot be played and are left out "
-                f"(see .bad of the task set); the first: {first}",
-                stacklevel=2,
-            )
+        self._digests: dict[str, str] = {}
+        copies: Counter[str] = Counter()
+        for game in self.survey.playable:
+            number = copies[game.id]
+            copies[game.id] += 1
+            if kinds is None or game.kind in kinds:
+                task_id = content_id([game.id, number]) if number else game.id
+                index = len(self._tasks)
+                self._tasks.append(Task(task_id, split, index, game.kind, game.path, game.name))
+                self._digests[game.path] = game.digest
+        self._names = {task.name: task.index for task in self._tasks}
+        self._warn_or_raise(kinds)
+
+    def _warn_or_raise(self, kinds: Collection[str] | None) -> None:
+        first = next(iter(self.bad.values()), "")
         if not self._tasks:
-            reason = next(iter(self.bad.values()), "all are marked unsolvable")
-            raise DataError(f"data_dir must hold playable games, {path} has none: {reason}")
+            found = Counter(game.kind for game in self.survey.playable)
+            if found:
+                reason = f"of the types {', '.join(kinds or ())}; it has {_counted(found)}"
+            elif first or self.survey.left_out:
+                reason = first or f"all are left out ({_counted(self.survey.left_out)})"
+            else:
+                reason = (
+                    f"found none below {self.survey.root}. alfworld-download fetches ALFWorld's"
+                )
+            raise DataError(
+                f"data_dir must hold playable *.tw-pddl games for split {self.split!r}, "
+                f"{self.path} has none: {reason.removesuffix('.')}."
+            )
+        if self.bad:
+            warnings.warn(
+                f"{len(self.bad)} of the games below {self.path} cannot be played and are left out "
+                f"(turnwise data check {self.path} lists them); the first: {first}",
+                stacklevel=3,
+            )
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -121,11 +145,56 @@ class LoadedTasks(TaskSet):
         """Returns task `index`."""
         return self._tasks[index]
 
+    def lookup(self, task_id: str) -> Task:
+        """Returns the task with this id, the original's identifier, or a path that ends in it.
+
+        Raises:
+            UnknownTaskError: If there is none.
+        """
+        index = self._index_of.get(task_id)
+        parts = [part for part in str(task_id).split("/") if part]
+        if parts and parts[-1] in (GAME, LABEL):
+            parts.pop()
+        while index is None and parts:
+            index = self._names.get("/".join(parts))
+            parts.pop(0)
+        if index is None:
+            raise UnknownTaskError(
+                f"task_id {task_id!r} is not in split {self.split!r} of {self.path}. Pass one of "
+                f"turnwise_envs.tasks(...).ids, or a game's name such as {self._tasks[0].name!r}."
+            )
+        return self.task(index)
+
     def game(self, task: Task) -> Game:
-        """Returns the game of a task of this set."""
-        return _load(Path(task.payload))
+        """Reads the game of a task of this set.
+
+        Raises:
+            DataError: If the file has changed since the set was made.
+        """
+        return _load(task.payload, self._digests[task.payload])
+
+    @property
+    def data_version(self) -> str:
+        """Grammar version and digest of the playable games of the split, of whatever type.
+
+        "2.1.2-..." is ALFWorld's grammar since December 2024 ("move O to R"), "2.1.1-..." the one
+        before ("put O in/on R"); where the games differ, both, joined by "+".
+        """
+        return version_of_games(self.survey)
+
+
+def version_of_games(found: Survey) -> str:
+    """Returns the version of a survey's playable games; "" where there are none."""
+    content = sorted(f"{game.id} {game.kind}" for game in found.playable)
+    digest = hashlib.blake2b("\n".join(content).encode(), digest_size=8).hexdigest()
+    versions = "+".join(sorted({game.version for game in found.playable}))
+    return f"{versions}-{digest}" if content else ""
+
+
+def _counted(counter: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counter.items()))
 
 
 @lru_cache(maxsize=64)
-def _load(path: Path) -> Game:
-    return load_game(path)
+def _load(path: str, digest: str) -> Game:
+    return read_game(parse_parts(read_unchanged(Path(path), digest)))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from turnwise_envs.errors import UsageError
+from turnwise_envs.errors import UnknownTaskError, UsageError
 from turnwise_envs.household import checksums
 from turnwise_envs.household.games import Game
 from turnwise_envs.household.generator import GENERATOR, GeneratedTask, SceneOptions, build
 from turnwise_envs.household.goals import KINDS
-from turnwise_envs.household.loader import LoadedTasks, resolve
+from turnwise_envs.household.loader import LoadedTasks, TaskTypes, resolve, task_kinds
 from turnwise_envs.household.texts import TEXTS, in_version
 from turnwise_envs.splits import GeneratedTaskSet, Task
 
@@ -64,21 +64,53 @@ def _range(
 
 
 class HouseholdTasks(GeneratedTaskSet):
-    """The generated tasks of one split."""
+    """The generated tasks of one split.
 
-    def __init__(self, split: str, options: SceneOptions) -> None:
+    Args:
+        split: name of the split.
+        options: of the scenes.
+        kinds: the task types to keep, of `KINDS`; None keeps all. The tasks kept have the ids that
+            they have among all; their payload is their index there.
+    """
+
+    def __init__(
+        self, split: str, options: SceneOptions, kinds: Sequence[str] | None = None
+    ) -> None:
+        size = None if split == "stream" else TASKS_PER_SPLIT
         super().__init__(
-            split,
-            generator=GENERATOR,
-            options=asdict(options),
-            kinds=KINDS,
-            size=None if split == "stream" else TASKS_PER_SPLIT,
+            split, generator=GENERATOR, options=asdict(options), kinds=KINDS, size=size
         )
         self.scene_options = options
+        self._kept = [i for i, kind in enumerate(KINDS) if kinds is None or kind in kinds]
+        if size is not None:
+            rounds, rest = divmod(size, len(KINDS))
+            self.size = rounds * len(self._kept) + sum(i < rest for i in self._kept)
+
+    def task(self, index: int) -> Task:
+        """Returns task `index` of those kept."""
+        round_, which = divmod(index, len(self._kept))
+        among_all = super().task(round_ * len(KINDS) + self._kept[which])
+        return replace(among_all, index=index)
+
+    def lookup(self, task_id: str) -> Task:
+        """Returns the task with this id.
+
+        Raises:
+            UnknownTaskError: If there is none, or it is of another type than those kept.
+        """
+        found = super().lookup(task_id)
+        if self.size is not None:
+            return found
+        round_, which = divmod(found.index, len(KINDS))  # a stream's id holds the index among all
+        if which not in self._kept:
+            raise UnknownTaskError(
+                f"task_id {task_id!r} is of the type {KINDS[which]}, which task_types leaves out."
+            )
+        return self.task(round_ * len(self._kept) + self._kept.index(which))
 
     def build(self, task: Task) -> GeneratedTask:
         """Builds a task of this set."""
-        return build(self.scene_options, self.split, task.kind, self.seed_of(task.index))
+        return build(self.scene_options, self.split, task.kind, self.seed_of(task.payload))
 
     def game(self, task: Task) -> Game:
         """Builds the game of a task of this set.
@@ -88,7 +120,7 @@ class HouseholdTasks(GeneratedTaskSet):
         """
         built = self.build(task)
         if self.size is not None:
-            checksums.check(self.scene_options, self.split, task.index, built.scene.key)
+            checksums.check(self.scene_options, self.split, task.payload, built.scene.key)
         return Game(task.id, built.scene, built.goal)
 
 
@@ -97,6 +129,7 @@ def household_tasks(
     *,
     data_dir: str | bool | None = None,
     data_version: str | None = None,
+    task_types: TaskTypes = None,
     **options: Any,
 ) -> HouseholdTasks | LoadedTasks:
     """Returns the tasks of a split for `HouseholdEnv`'s arguments: generated, or the user's games.
@@ -109,6 +142,8 @@ def household_tasks(
     """
     if data_version is not None:
         in_version(TEXTS, data_version)  # an unknown version is an error now, not at reset
-    scenes = scene_options(**options)
+    scenes, kinds = scene_options(**options), task_kinds(task_types)
     path = resolve(data_dir)
-    return HouseholdTasks(split, scenes) if path is None else LoadedTasks(split, path)
+    if path is None:
+        return HouseholdTasks(split, scenes, kinds)
+    return LoadedTasks(split, path, kinds)

@@ -104,7 +104,7 @@ class Texts:
 
 TEXTS = Texts()
 
-DATA_VERSIONS = {
+DATA_VERSIONS: dict[str, dict[str, str]] = {
     "2.1.2": {
         "arrive": TEXTS.arrive,
         "move": TEXTS.move,
@@ -135,8 +135,8 @@ def in_version(texts: Texts, data_version: str) -> Texts:
 
 
 def version_of(texts: Texts) -> str:
-    """Returns the data version whose wording `texts` has; "other" where it is none's."""
+    """Returns the data version of `texts`, told by how an object is put down; else "other"."""
     for version, wording in DATA_VERSIONS.items():
-        if all(getattr(texts, name) == text for name, text in wording.items()):
+        if texts.move_command == wording["move_command"]:
             return version
     return "other"

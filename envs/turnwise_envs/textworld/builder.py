@@ -26,6 +26,9 @@ from turnwise_envs.cache import cache_folder, write_whole
 from turnwise_envs.errors import DataError, EnvironmentFault
 from turnwise_envs.textworld.recipes import Recipe
 
+BUILD_SECONDS = 600.0
+"""How long one game may take; the largest of the generators take a minute."""
+
 
 def games_folder() -> Path:
     """Returns the folder of the cache that holds games."""
@@ -52,7 +55,10 @@ class CachedGame:
 
 def find(key: str) -> CachedGame | None:
     """Returns a game of the cache, or None where it is not there whole and undamaged."""
-    folder = games_folder() / key
+    return _read(games_folder() / key)
+
+
+def _read(folder: Path) -> CachedGame | None:
     path = folder / "game.z8"
     try:
         digests = json.loads((folder / "digests.json").read_text(encoding="utf-8"))
@@ -142,12 +148,15 @@ class Builder:
 
         Raises:
             DataError: If the source is no game.
-            EnvironmentFault: If the process fails.
+            EnvironmentFault: If the process fails, or takes longer than `BUILD_SECONDS`.
         """
         with self._lock:
             process = self._running()
             assert process.stdin is not None
             assert process.stdout is not None
+            watchdog = threading.Timer(BUILD_SECONDS, process.kill)
+            watchdog.daemon = True
+            watchdog.start()
             try:
                 folder = str(games_folder() / key)
                 process.stdin.write(json.dumps({**order, "folder": folder}) + "\n")
@@ -155,11 +164,13 @@ class Builder:
                 line = process.stdout.readline()
             except OSError:
                 line = ""
+            finally:
+                watchdog.cancel()
             if not line:
                 self.close()
                 raise EnvironmentFault(
-                    "The process that builds TextWorld games has died. Is memory short? "
-                    "python -m turnwise_envs.textworld.build shows what it prints."
+                    "The process that builds TextWorld games has died, or was ended after "
+                    f"{BUILD_SECONDS:.0f} s. Is memory short, or the game too large?"
                 )
         answer = json.loads(line)
         if answer.get("bad_source"):
@@ -225,10 +236,10 @@ def store(folder: Path, make: Any) -> None:
         for left_over in set(os.listdir(work)) - set(digests):
             (work / left_over).unlink()
         write_whole(work / "digests.json", json.dumps(digests))
-        if folder.exists() and find(folder.name) is None:
+        if folder.exists() and _read(folder) is None:
             os.rename(folder, Path(scratch) / "damaged")
         try:
             os.rename(work, folder)
         except OSError:
-            if find(folder.name) is None:  # else another process was faster
+            if _read(folder) is None:  # else another process was faster
                 raise

@@ -1,11 +1,12 @@
 """Committed content hashes of the registered configurations' games.
 
-`python -m turnwise_envs.textworld.checksums` builds all of them and writes `checksums.json` anew.
+`python -m turnwise_envs.textworld.build --write-checksums` writes `checksums.json` anew.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -36,20 +37,15 @@ def committed(options: dict[str, Any], split: str, index: int) -> str | None:
     return hashes[index] if index < len(hashes) else None
 
 
-def main(processes: int = 2) -> None:
-    """Builds the games of the default configuration and writes their hashes."""
-    from turnwise_envs.textworld.builder import build_all, game_of
-    from turnwise_envs.textworld.tasks import SPLITS, GeneratedGames
+def write(task_sets: Iterable[Any]) -> None:
+    """Writes `checksums.json` anew, for the generated games of whole splits."""
+    from turnwise_envs.textworld.builder import game_of
 
-    games = {}
-    for split in SPLITS:
-        tasks = GeneratedGames(split, "cooking", None)
-        recipes = [tasks.recipe(index) for index in range(len(tasks))]
-        print(f"{split}: {build_all(recipes, processes)} built", flush=True)
-        games[content_id([tasks.options, split])] = [game_of(recipe).content for recipe in recipes]
+    games = {
+        content_id([tasks.options, tasks.split]): [
+            game_of(tasks.recipe(index)).content for index in range(len(tasks))
+        ]
+        for tasks in task_sets
+    }
     data = {"textworld": package_version(), "games": games}
     Path(__file__).with_name(_NAME).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -47,10 +47,11 @@ def _superseded(path: Path, found: set[Path]) -> bool:
 
 def _is_other_json(path: Path) -> bool:
     """Whether a file of a folder is some other JSON, which is nobody's fault."""
-    return path.suffix == ".json" and not _looks_like_game(path)
+    return path.suffix == ".json" and not looks_like_game(path)
 
 
-def _looks_like_game(path: Path) -> bool:
+def looks_like_game(path: Path) -> bool:
+    """Returns whether a `.json` has most of the parts of a TextWorld game."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

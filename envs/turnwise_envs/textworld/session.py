@@ -216,7 +216,7 @@ class InformSession(Session):
         # The banner is in front of the objective.
         _, objective, rest = text.partition(self.objective)
         text = objective + rest if objective else text.partition("\n-= ")[1].lstrip("\n") + text
-        self._last = self._situation(clean(text), score=0, valid=True, nearer=0)
+        self._last = self._situation(text, score=0)
         self._first = self.save()
 
     def step(self, command: str) -> Situation:
@@ -233,39 +233,49 @@ class InformSession(Session):
         text = _TAG.sub("", text)
         events = [e.partition(_SUCCEEDED)[0] for e in _EVENT.findall(text) if _SUCCEEDED in e]
         text = _EVENT.sub("", text)
-        before = self._policy
+        valid = bool(events) or line in (self._last.admissible or ())
+        before, changed = self._policy, False
         for event in events:
             if "(" in event or ")" in event:
                 continue  # a rule within an action
             action = self._inform.detect_action(event, self._progression.valid_actions)
             if action is not None:
                 self._progression.update(action)
-                self._policy = self._progression.winning_policy
-        valid = bool(events) or line in (self._last.admissible or ())
+                changed = True
+        if changed:
+            self._policy = self._progression.winning_policy
         gained = len(before or ()) - len(self._policy or ())
         nearer = 0 if before is None or self._policy is None else (gained > 0) - (gained < 0)
-        situation = self._situation(text, score=score, valid=valid, nearer=nearer)
-        self._last = replace(situation, events=tuple(events))
+        self._last = replace(
+            self._situation(text, score) if changed else self._told(self._last, text, score),
+            valid=valid,
+            events=tuple(events),
+        )
+        if not (self._last.won or self._last.lost):
+            self._last = replace(self._last, nearer=nearer)
         return self._last
 
-    def _situation(self, text: str, *, score: int, valid: bool, nearer: int) -> Situation:
-        won, lost = "*** The End ***" in text, "*** You lost! ***" in text
+    def _situation(self, text: str, score: int) -> Situation:
+        """Returns what holds in the world as it is now."""
         commands = self._inform.gen_commands_from_actions(self._progression.valid_actions)
         plan = self._inform.gen_commands_from_actions((self._policy or ())[:1])
-        return Situation(
-            clean(_until_the_end(text)),
-            tuple(sorted(set(commands))),
-            score,
-            won,
-            lost,
-            valid,
-            1 if won else -1 if lost else nearer,
-            plan[0] if plan else None,
-            tuple(
+        world = Situation(
+            "",
+            admissible=tuple(sorted(set(commands))),
+            plan=plan[0] if plan else None,
+            facts=tuple(
                 (fact.name, *[argument.name for argument in fact.arguments])
                 for fact in self._progression.state.facts
             ),
         )
+        return self._told(world, text, score)
+
+    @staticmethod
+    def _told(world: Situation, text: str, score: int) -> Situation:
+        """Returns a situation with a reply, in which the game may have ended."""
+        won, lost = "*** The End ***" in text, "*** You lost! ***" in text
+        text = clean(_until_the_end(text))
+        return replace(world, text=text, score=score, won=won, lost=lost, nearer=int(won) - lost)
 
     def save(self) -> Any:
         """Returns the interpreter's state and that of TextWorld's logic."""

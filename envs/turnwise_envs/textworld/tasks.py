@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from turnwise_envs.errors import DataError, EnvironmentFault, UsageError
-from turnwise_envs.splits import STREAM, GeneratedTaskSet, Task, TaskSet
+from turnwise_envs.splits import STREAM, GeneratedTaskSet, Task, TaskSet, content_id
 from turnwise_envs.textworld import checksums
 from turnwise_envs.textworld.builder import game_of
 from turnwise_envs.textworld.files import find_files, kind_of, playable, survey
@@ -72,8 +72,13 @@ class GeneratedGames(GeneratedTaskSet):
         return found.path
 
 
+def split_folders(path: Path) -> list[str]:
+    """Returns which splits a folder of games has folders for."""
+    return [name for name in SPLITS if (path / name).is_dir()]
+
+
 class LoadedGames(TaskSet):
-    """A user's games, in the order of their paths.
+    """A user's games, in the order of their paths; a task's name is its path below the folder.
 
     Args:
         split: its name.
@@ -85,8 +90,7 @@ class LoadedGames(TaskSet):
 
     def __init__(self, split: str, path: Path) -> None:
         super().__init__(split)
-        folder = path / split
-        root = folder if any((path / name).is_dir() for name in SPLITS) else path
+        root = path / split if split_folders(path) else path
         if not root.exists():
             raise DataError(
                 f"data_dir must have a folder for split {split!r}, {root} is not there."
@@ -100,13 +104,15 @@ class LoadedGames(TaskSet):
             elif identity not in seen:
                 seen.add(identity)
                 index = len(self._tasks)
-                self._tasks.append(Task(identity, split, index, kind_of(file), str(file)))
+                name = file.name if file == root else file.relative_to(root).as_posix()
+                self._tasks.append(Task(identity, split, index, kind_of(file), str(file), name))
         if not self._tasks:
             raise DataError(next(iter(self.bad.values())))
         if self.bad:
             warnings.warn(
                 f"{len(self.bad)} of the games below {path} cannot be played and are left out "
-                f"(see .bad of the task set); the first: {next(iter(self.bad.values()))}",
+                f"(turnwise data check {path} lists them); the first: "
+                f"{next(iter(self.bad.values()))}",
                 stacklevel=2,
             )
 
@@ -116,6 +122,20 @@ class LoadedGames(TaskSet):
     def task(self, index: int) -> Task:
         """Returns task `index`."""
         return self._tasks[index]
+
+    def lookup(self, task_id: str) -> Task:
+        """Returns the task with this id or name.
+
+        Raises:
+            UnknownTaskError: If there is none.
+        """
+        named = (task for task in self._tasks if task.name == task_id)
+        return next(named, None) or super().lookup(task_id)
+
+    @property
+    def data_version(self) -> str:
+        """Digest of the games' contents, whatever their names and order."""
+        return content_id(sorted(task.id for task in self._tasks))
 
     def open(self, task: Task) -> Path:
         """Returns the file to play; a `.json` is compiled first."""

@@ -1,0 +1,23 @@
+"""Runs untrusted code: commands and Python sessions, separated from the host and limited."""
+
+from turnwise_envs.sandbox.core import Sandbox, best_isolation, open_sandbox
+from turnwise_envs.sandbox.limits import (
+    Completed,
+    Limits,
+    PythonResult,
+    SandboxFault,
+    SandboxFileError,
+)
+from turnwise_envs.sandbox.python_session import PythonSession
+
+__all__ = [
+    "Completed",
+    "Limits",
+    "PythonResult",
+    "PythonSession",
+    "Sandbox",
+    "SandboxFault",
+    "SandboxFileError",
+    "best_isolation",
+    "open_sandbox",
+]
