@@ -348,4 +348,3 @@ class MathVerifierEnv(TextEnv):
         self._build(task)
         self._runs = [list(run) for run in state["runs"]]
         self._verdict = state["verdict"]
-

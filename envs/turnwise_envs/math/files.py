@@ -23,7 +23,13 @@ from turnwise_envs.splits import content_id
 from turnwise_envs.spaces import MAX_OBSERVATION_CHARS
 
 SPLIT_NAMES = ("train", "valid", "test")
-_MAX_PROBLEMS = 50
+_SHOWN_PROBLEMS = 5
+"""Problems listed for one file; the rest is counted."""
+
+_PROBED_FILES = 20
+_FOREIGN = {"context", "contexts", "paragraphs", "supporting_facts"}
+"""Keys of other worlds' questions."""
+
 _QUESTIONS, _ANSWERS = ("problem", "question"), ("answer", "solution")
 
 
@@ -56,15 +62,6 @@ class Found:
     path: Path
     rows: list[Row] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    left_out: int = 0
-    """Problems beyond those that are listed."""
-
-    def complain(self, problem: str) -> None:
-        """Adds a problem to the list, up to a limit."""
-        if len(self.problems) < _MAX_PROBLEMS:
-            self.problems.append(problem)
-        else:
-            self.left_out += 1
 
 
 def read_rows(path: str | Path) -> Found:
@@ -79,10 +76,15 @@ def read_rows(path: str | Path) -> Found:
     found = Found(root)
     seen: set[str] = set()
     for file in _files(root):
-        for place, row in _objects(file, found):
+        problems: list[str] = []
+        for place, row in _objects(file, problems):
             problem = _add(row, file, root, found, seen)
             if problem:
-                found.complain(f"{place}: {problem}")
+                problems.append(f"{place}: {problem}")
+        found.problems += problems[:_SHOWN_PROBLEMS]
+        if len(problems) > _SHOWN_PROBLEMS:
+            more = len(problems) - _SHOWN_PROBLEMS
+            found.problems.append(f"{file}: {more} more rows have problems.")
     return found
 
 
@@ -112,14 +114,14 @@ def _files(root: Path) -> list[Path]:
     return sorted(file for file in root.rglob("*") if file.suffix in (".json", ".jsonl"))
 
 
-def _objects(file: Path, found: Found) -> Iterator[tuple[str, Any]]:
+def _objects(file: Path, problems: list[str]) -> Iterator[tuple[str, Any]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        found.complain(f"{file}: must be UTF-8, byte {error.start} is not. Convert the file.")
+        problems.append(f"{file}: must be UTF-8, byte {error.start} is not. Convert the file.")
         return
     except OSError as error:
-        found.complain(f"{file}: must be readable ({error.strerror}).")
+        problems.append(f"{file}: must be readable ({error.strerror}).")
         return
     if file.suffix == ".jsonl":
         for number, line in enumerate(text.split("\n"), 1):
@@ -127,12 +129,14 @@ def _objects(file: Path, found: Found) -> Iterator[tuple[str, Any]]:
                 try:
                     yield f"{file}, line {number}", json.loads(line)
                 except (ValueError, RecursionError) as error:
-                    found.complain(f"{file}, line {number}: must be JSON ({error}). Mend the line.")
+                    problems.append(
+                        f"{file}, line {number}: must be JSON ({error}). Mend the line."
+                    )
         return
     try:
         whole = json.loads(text)
     except (ValueError, RecursionError) as error:
-        found.complain(f"{file}: must be JSON ({error}). Rename JSON Lines to .jsonl.")
+        problems.append(f"{file}: must be JSON ({error}). Rename JSON Lines to .jsonl.")
         return
     if isinstance(whole, list):
         yield from ((f"{file}, row {i}", row) for i, row in enumerate(whole, 1))
@@ -197,8 +201,6 @@ def check(path: Path) -> DataReport | None:
     plain = sum(row.is_number for row in found.rows)
     facts["answers that are plain numbers"] = str(plain)
     problems = list(found.problems)
-    if found.left_out:
-        problems.append(f"{path}: {found.left_out} more rows have problems.")
     if not found.rows:
         problems.append(f"{path}: must hold at least one problem with an answer.")
     ids = [content_id([row.question, row.answer]) for row in found.rows]
@@ -214,14 +216,11 @@ def check(path: Path) -> DataReport | None:
 
 
 def _looks_like_mathematics(path: Path) -> bool:
-    """Returns whether the first objects there have a question and an answer, and no paragraphs."""
-    probe = Found(path)
-    for file in _files(path)[:3]:
-        for _, row in _objects(file, probe):
-            if not isinstance(row, dict):
-                break
-            has_question = any(isinstance(row.get(key), str) for key in _QUESTIONS)
-            has_answer = any(key in row for key in _ANSWERS)
-            foreign = {"context", "paragraphs", "contexts", "supporting_facts"} & row.keys()
-            return has_question and has_answer and not foreign
+    """Returns whether a file begins with a row that has a question, an answer and no paragraphs."""
+    for file in _files(path)[:_PROBED_FILES]:
+        _, row = next(_objects(file, []), ("", None))
+        if not isinstance(row, dict) or _FOREIGN & row.keys():
+            continue
+        if any(isinstance(row.get(key), str) for key in _QUESTIONS) and row.keys() & {*_ANSWERS}:
+            return True
     return False

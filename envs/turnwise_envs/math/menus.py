@@ -75,5 +75,3 @@ def written(answer: str) -> str:
     if closing_brace(boxed, len(r"\boxed")) == len(boxed) - 1:
         return boxed
     return f"<answer>{answer}</answer>"
-
-

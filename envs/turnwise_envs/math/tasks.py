@@ -126,4 +126,3 @@ def _levels(levels: Any) -> tuple[int, int]:
     if len(pair) != 2 or not LEVELS[0] <= pair[0] <= pair[1] <= LEVELS[-1]:
         raise UsageError(f"levels must be (lowest, highest) from 1 to 5, got {levels!r}.")
     return int(pair[0]), int(pair[1])
-

@@ -59,7 +59,13 @@ def arrangements(rng: random.Random, level: int) -> Problem:
     for count in counts:
         answer //= math.factorial(count)
     whole = math.factorial(len(text))
-    slips = [whole, math.factorial(len(set(text))), whole // max(counts), answer * 2, len(text) ** 2]
+    slips = [
+        whole,
+        math.factorial(len(set(text))),
+        whole // max(counts),
+        answer * 2,
+        len(text) ** 2,
+    ]
     code = (
         "from functools import cache\n@cache\ndef ways(counts):\n"
         "    if not any(counts):\n        return 1\n"
@@ -255,7 +261,9 @@ def circle(rng: random.Random, level: int) -> Problem:
     wrong = [radius**2, 2 * radius, radius, 4 * radius**2, 2 * radius**2, (radius - inner) ** 2]
     wrong += [inner**2, radius**2 + inner**2, *(factor + step for step in range(1, 12))]
     slips = tuple(_pi(value) for value in wrong)
-    return Problem(f"{question} Give it in terms of $\\pi$.", _pi(factor), slips, f"print(f'{{{code}}}*pi')")
+    return Problem(
+        f"{question} Give it in terms of $\\pi$.", _pi(factor), slips, f"print(f'{{{code}}}*pi')"
+    )
 
 
 def _pi(factor: int) -> str:
@@ -270,7 +278,11 @@ def distance(rng: random.Random, level: int) -> Problem:
     answer = sum(gap * gap for gap in gaps)
     points = [str(tuple(point)) for point in (one, other)]
     question = f"What is the square of the distance between ${points[0]}$ and ${points[1]}$?"
-    slips = [sum(map(abs, gaps)), sum(gaps) ** 2, sum(a * b for a, b in zip(one, other, strict=True))]
+    slips = [
+        sum(map(abs, gaps)),
+        sum(gaps) ** 2,
+        sum(a * b for a, b in zip(one, other, strict=True)),
+    ]
     slips += [sum((a + b) ** 2 for a, b in zip(one, other, strict=True)), answer // 2]
     code = f"print(sum(abs(a - b) ** 2 for a, b in zip({one}, {other})))"
     return number_problem(question, answer, slips, code)
@@ -335,7 +347,10 @@ def dot(rng: random.Random, level: int) -> Problem:
 def image(rng: random.Random, level: int) -> Problem:
     """A matrix times a vector."""
     count = 2 if level <= 3 else 3
-    rows, vector = some_matrix(rng, count, count, 3 + level), some_matrix(rng, 1, count, 3 + level)[0]
+    rows, vector = (
+        some_matrix(rng, count, count, 3 + level),
+        some_matrix(rng, 1, count, 3 + level)[0],
+    )
     result = [sum(a * b for a, b in zip(row, vector, strict=True)) for row in rows]
     wrong = [*tuple_slips(result, rng)]
     wrong.append(tuple(sum(rows[i][j] * vector[i] for i in range(count)) for j in range(count)))

@@ -171,7 +171,10 @@ def divisors(rng: random.Random, level: int) -> Problem:
     code = f"n, total, p = {number}, 1, 2\nwhile n > 1:\n    s = power = 1\n    while n % p == 0:\n"
     code += "        n //= p\n        power *= p\n        s += power\n    total *= s\n    p += 1\n"
     return number_problem(
-        question, total, [total - number, total - 1, total - number - 1, count], code + "print(total)"
+        question,
+        total,
+        [total - number, total - 1, total - number - 1, count],
+        code + "print(total)",
     )
 
 

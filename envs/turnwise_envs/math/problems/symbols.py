@@ -256,4 +256,3 @@ def extremum(rng: random.Random, level: int) -> Problem:
     )
     question = f"What is the {word} value of ${polynomial([c, b, a])}$ over all real $x$?"
     return number_problem(question, best, slips, code)
-
