@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -119,7 +120,7 @@ def test_workers_end_with_their_process():
             os.kill(pid, 0)
         except ProcessLookupError:
             return
-        if open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] == "Z":
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
             return  # dead, in a container whose first process collects nobody
         time.sleep(0.05)
     pytest.fail("the worker outlived its process")

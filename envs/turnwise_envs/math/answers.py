@@ -167,7 +167,7 @@ def _read_words(text: str, depth: int) -> Answer | None:
     if any(
         (len(word) > 2 or word.lower() in _SHORT_WORDS) and not _is_math(word) for word in words
     ):
-        if len(words) > 1 and "," in bare or _WORD_JOINT.search(bare):
+        if (len(words) > 1 and "," in bare) or _WORD_JOINT.search(bare):
             return None  # a list of names
         return Words(_plain_words(bare))
     return None

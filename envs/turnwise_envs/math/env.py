@@ -45,9 +45,9 @@ class MathVerifierEnv(TextEnv):
     ## Description
 
     A problem is shown; the agent reasons and answers, and `turnwise_envs.math.verify` compares the
-    answer with the reference: numbers exactly, formulas by value, what is beyond that by Math-Verify
-    (https://github.com/huggingface/Math-Verify) in worker processes that are killed and replaced
-    when they take too long. Every verdict has a reason code; an internal error is never "wrong".
+    answer with the reference: numbers exactly, formulas by value, and what is beyond that by
+    Math-Verify (https://github.com/huggingface/Math-Verify), in worker processes that are killed
+    and replaced when they take too long. Every verdict has a reason code; an internal error is never "wrong".
 
     The problems are generated here: arithmetic, algebra, number theory, combinatorics, geometry,
     calculus and linear algebra in levels 1 to 5, from 35 templates; for every one a program finds
@@ -152,7 +152,7 @@ class MathVerifierEnv(TextEnv):
         "You solve mathematics problems. Think step by step, then give the final answer."
     )
     grammar = ANSWER_GRAMMAR
-    tools = (ANSWER_TOOL,)
+    tools: tuple[Tool, ...] = (ANSWER_TOOL,)
 
     def __init__(
         self,
@@ -224,11 +224,9 @@ class MathVerifierEnv(TextEnv):
     def apply(self, action: str) -> StepResult:
         """Runs the reply's code, or grades its answer."""
         if self._tool:
-            opening = None
-            for opening in _FENCE.finditer(action):  # noqa: B007 (the last one counts)
-                pass
-            if opening is not None:
-                code, closing, _ = action[opening.end() :].partition("```")
+            places = [found.end() for found in _FENCE.finditer(action)]
+            if places:
+                code, closing, _ = action[places[-1] :].partition("```")
                 return self._run(code) if closing else StepResult(_UNCLOSED, action_is_valid=False)
         verdict = self._grade(action)
         if verdict.reason == "no_answer":

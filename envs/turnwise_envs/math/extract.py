@@ -1,8 +1,9 @@
 r"""Where in a solution the answer stands.
 
-In this order: the last `\boxed{...}`, the last `<answer>...</answer>`, the last "answer is ..." or "answer: ...", the last "####"
-or "A:" line, the whole text where it is short, the last inline formula or number. Every step is
-linear in the length of the text, so that a megabyte of brackets costs milliseconds.
+In this order: the last `\boxed{...}`, the last `<answer>...</answer>`, the last "answer is ..." or
+"answer: ...", the last "####" or "A:" line, the whole text where it is short, the last inline
+formula or number. Every step is linear in the length of the text: a megabyte of brackets costs
+less than a second.
 """
 
 from __future__ import annotations
@@ -144,11 +145,9 @@ def extract(text: str) -> Extraction:
         return Extraction(tagged, "tag") if tagged else NOTHING
     tail = text[-_TAIL_CHARS:]
     for how, pattern in (("phrase", _PHRASE), ("marker", _HASH)):
-        last = None
-        for last in pattern.finditer(tail):
-            pass
-        if last is not None:
-            answer = _first_sentence(tail[last.end() :]).strip(" \t*")
+        places = [found.end() for found in pattern.finditer(tail)]
+        if places:
+            answer = _first_sentence(tail[places[-1] :]).strip(" \t*")
             if answer:
                 return Extraction(answer, how)
     if len(text) <= _WHOLE_CHARS and "\n\n" not in text and _looks_like_an_answer(text):

@@ -19,8 +19,8 @@ from turnwise_envs.math.answers import NoAnswer, read
 from turnwise_envs.math.exact import read_number
 from turnwise_envs.math.extract import MAX_ANSWER_CHARS
 from turnwise_envs.math.verifier import reference_answer
-from turnwise_envs.splits import content_id
 from turnwise_envs.spaces import MAX_OBSERVATION_CHARS
+from turnwise_envs.splits import content_id
 
 SPLIT_NAMES = ("train", "valid", "test")
 _SHOWN_PROBLEMS = 5

@@ -49,7 +49,7 @@ _CHANGES_THE_NUMBER = frozenset(
     "trillion quadrillion squared cubed plus minus times over divided by half halves third thirds "
     "quarter quarters tenth tenths is not more less than or and if mod modulo to from between "
     "about with without where when for any all except factorial power root pi sqrt sin cos tan log "
-    "ln exp infinity inf nan mathrm base score gross twice double triple negative error wrong".split()
+    "ln exp infinity inf nan base score gross twice double triple negative error wrong".split()
 )
 
 

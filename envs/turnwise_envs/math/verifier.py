@@ -44,7 +44,7 @@ class Verdict:
             (no mathematics that anybody here reads), "too_large" (a number beyond use),
             "timeout", "memory", "failed" (a library's defect).
         method: who decided: "exact" (numbers), "structure" (texts, tuples, ... of numbers),
-            "values" (formulas by value), "math-verify", "reasoning-gym" (its own scoring) or "none".
+            "values" (formulas by value), "math-verify", "reasoning-gym" or "none".
         answer: the answer that was found in the text.
         found: how it was found; see `extract`.
         detail: for a person.

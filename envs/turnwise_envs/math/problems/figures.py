@@ -13,7 +13,6 @@ from turnwise_envs.math.problems.problem import (
     matrix,
     number_problem,
     radical,
-    tex,
     tuple_slips,
 )
 
@@ -147,7 +146,8 @@ def sharing(rng: random.Random, level: int) -> Problem:
     slips += [math.comb(things + people, people), things * people]
     code = (
         "from functools import cache\n@cache\ndef ways(n, k):\n    if k == 0:\n"
-        f"        return n == 0\n    return sum(ways(n - i, k - 1) for i in range({least}, n + 1))\n"
+        "        return n == 0\n"
+        f"    return sum(ways(n - i, k - 1) for i in range({least}, n + 1))\n"
         f"print(ways({things}, {people}))"
     )
     return number_problem(question, answer, slips, code)
@@ -182,12 +182,13 @@ def hypotenuse(rng: random.Random, level: int) -> Problem:
             f"A right triangle has a hypotenuse of length ${radical(square)}$ and a leg of length "
             f"{other}. What is its area?"
         )
-        slips = [one * other, Fraction(square * other, 2), Fraction(one + other, 2), one**2, one]
+        areas: list[Rational] = [one * other, one**2, one]
+        areas += [Fraction(square * other, 2), Fraction(one + other, 2)]
         code = (
             f"from fractions import Fraction\nleg = next(n for n in range(10**4) "
             f"if n * n == {square} - {other}**2)\nprint(Fraction(leg * {other}, 2))"
         )
-        return number_problem(question, Fraction(one * other, 2), slips, code)
+        return number_problem(question, Fraction(one * other, 2), areas, code)
     wrong = [one + other, abs(one * one - other * other) or 1, square + 1, square - 1, 2 * square]
     squares = [wrong[0] ** 2, *wrong[1:], *(square + step for step in range(2, 20))]
     slips = tuple(radical(value) for value in squares)
@@ -214,7 +215,8 @@ def polygon(rng: random.Random, level: int) -> Problem:
     listed = ", ".join(f"({x}, {y})" for x, y in corners)
     question = f"What is the area of the polygon with the corners ${listed}$, in this order?"
     spread = [max(c[i] for c in corners) - min(c[i] for c in corners) for i in (0, 1)]
-    slips = [twice, Fraction(twice, 4), spread[0] * spread[1], Fraction(spread[0] * spread[1], 2)]
+    slips: list[Rational] = [twice, Fraction(twice, 4)]
+    slips += [spread[0] * spread[1], Fraction(spread[0] * spread[1], 2)]
     code = (
         "from fractions import Fraction\n"
         f"p = {corners}\n"

@@ -76,7 +76,8 @@ def system(rng: random.Random, level: int) -> Problem:
     while a * d == b * c:
         d = nonzero(rng, size)
     lines = [
-        f"{polynomial([0, p])} {'-' if q < 0 else '+'} {polynomial([0, abs(q)], 'y')} = {p * x + q * y}"
+        f"{polynomial([0, p])} {'-' if q < 0 else '+'} {polynomial([0, abs(q)], 'y')} "
+        f"= {p * x + q * y}"
         for p, q in ((a, b), (c, d))
     ]
     e, f = a * x + b * y, c * x + d * y
@@ -147,8 +148,8 @@ def ages(rng: random.Random, level: int) -> Problem:
     parent = child + rng.randint(18, 40)
     sum_then = parent + child + 2 * years
     question = (
-        f"A mother is {parent - child} years older than her daughter. In {years} years they will be "
-        f"{sum_then} years old together. How old is the daughter now?"
+        f"A mother is {parent - child} years older than her daughter. In {years} years they will "
+        f"be {sum_then} years old together. How old is the daughter now?"
     )
     slips = [child + years, parent, sum_then // 2 - years, (sum_then - (parent - child)) // 2]
     code = (
