@@ -47,7 +47,8 @@ class MathVerifierEnv(TextEnv):
     A problem is shown; the agent reasons and answers, and `turnwise_envs.math.verify` compares the
     answer with the reference: numbers exactly, formulas by value, and what is beyond that by
     Math-Verify (https://github.com/huggingface/Math-Verify), in worker processes that are killed
-    and replaced when they take too long. Every verdict has a reason code; an internal error is never "wrong".
+    and replaced when they take too long. Every verdict has a reason code; an internal error is
+    never "wrong".
 
     The problems are generated here: arithmetic, algebra, number theory, combinatorics, geometry,
     calculus and linear algebra in levels 1 to 5, from 35 templates; for every one a program finds

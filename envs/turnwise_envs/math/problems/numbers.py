@@ -6,7 +6,7 @@ import math
 import random
 from fractions import Fraction
 
-from turnwise_envs.math.problems.problem import Problem, number_problem, tex
+from turnwise_envs.math.problems.problem import Problem, Rational, number_problem, tex
 
 NAMES = ("Ada", "Ben", "Chloe", "Dev", "Elif", "Femi", "Grace", "Hugo", "Ines", "Jun")
 _THINGS = ("pens", "apples", "stickers", "marbles", "cards", "shells", "beads", "coins")
@@ -89,7 +89,8 @@ def percent(rng: random.Random, level: int) -> Problem:
         value *= Fraction(100 + rate, 100)
         story.append(f"{'rises' if rate > 0 else 'falls'} by {abs(rate)}%")
     together = Fraction(price) * Fraction(100 + sum(rates), 100)
-    slips = [together, value - price, price + sum(rates), Fraction(price * abs(rates[0]), 100)]
+    slips: list[Rational] = [together, value - price, price + sum(rates)]
+    slips.append(Fraction(price * abs(rates[0]), 100))
     question = f"A price of {price} dollars {', then '.join(story)}. What is it then, in dollars?"
     code = (
         f"from fractions import Fraction\nprice = Fraction({price})\nfor rate in {rates}:\n"
