@@ -25,7 +25,8 @@ _ENVIRONMENT = re.compile(
     r"(?:\s*\{[lcr| ]*\})?(.*)\\end\s*\{\1\}",
     re.DOTALL,
 )
-_TEXT_GROUP = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
+_TEXT_COMMANDS = r"\\(?:text|textbf|textit|textrm|textnormal|mathrm|mathbf|mbox|operatorname|rm)"
+_TEXT_GROUP = re.compile(_TEXT_COMMANDS + r"\s*\{([^{}]*)\}")
 _WORD_JOINT = re.compile(r"\\text\s*\{[\s,]*(and|or)\s*\}|(?<![A-Za-z\\])(and|or)(?![A-Za-z])")
 _RELATION = re.compile(
     r"\\(?:leqslant|geqslant|leq|geq|neq|le|ge|ne|lt|gt|in|approx|equiv)(?![A-Za-z])"
@@ -36,7 +37,8 @@ _OPERATORS = {
     **dict.fromkeys(("\\geqslant", "\\geq", "\\ge", ">=", "≥"), ">="),
     **dict.fromkeys(("\\neq", "\\ne", "!=", "≠"), "!="),
     **dict.fromkeys(("\\in", "∈"), "in"),
-    **dict.fromkeys(("=", "==", "\\approx", "≈", "\\equiv"), "="),
+    **dict.fromkeys(("=", "==", "\\equiv"), "="),
+    **dict.fromkeys(("\\approx", "≈"), "~"),
     **dict.fromkeys(("<", "\\lt"), "<"),
     **dict.fromkeys((">", "\\gt"), ">"),
 }
@@ -99,7 +101,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """`members` joined by `operators` (=, !=, <, >, <=, >=), one fewer."""
+    """`members` joined by `operators` (=, ~, !=, <, >, <=, >=), one fewer; ~ is roughly."""
 
     operators: tuple[str, ...]
     members: tuple[Answer, ...]
@@ -217,7 +219,7 @@ def _joint_at(text: str, place: int) -> int:
 
 def _items(text: str, depth: int, least: int = 1) -> tuple[Answer, ...]:
     """Reads what separators part, where it is at least so many items; else nothing."""
-    parts = [part for part in split_top(text, _joint_at) if part.strip(" .")]
+    parts = [part for part in split_top(text, _joint_at) if part.strip()]
     if len(parts) > MAX_ITEMS:
         raise NoAnswer(f"the answer has more than {MAX_ITEMS} parts")
     return tuple(_read(part, depth + 1) for part in parts) if len(parts) >= least else ()
@@ -302,8 +304,10 @@ def _read_brackets(text: str, depth: int) -> Answer | None:
     items = _items(text[1:-1], depth)
     if not items:
         return None
-    if len(items) == 1 and text[0] != "{":
-        return items[0] if text[0] == "(" else Group("[", "]", items)
+    if len(items) == 1 and (text[0] != "[" or isinstance(items[0], Matrix)):
+        return items[0]
+    if text[0] == "{":
+        return Group("", "", items)  # such braces cannot be seen in print
     return Group(text[0], text[-1], items)
 
 
@@ -323,8 +327,7 @@ def _closes(text: str) -> int:
 # -------------------------------------------------------------------- leaves
 
 _LATEX_UNIT = re.compile(
-    r"(?P<body>.*[^\s\\]) ?"
-    r"\\(?:text|mathrm|textrm|mbox|operatorname|rm)\s*\{(?P<unit>[^{}]*)\}"
+    r"(?P<body>.*[^\s\\]) ?" + _TEXT_COMMANDS + r"\s*\{(?P<unit>[^{}]*)\}"
     r"(?:\s*\^\s*\{?\s*(?P<power>[23])\s*\}?)?",
     re.DOTALL,
 )

@@ -8,6 +8,7 @@ Rules beyond the equality of values (`exact`, `values`):
 - An inequality with one variable alone is the interval it describes.
 - `x = 3` is 3, and `f(x) = 2x` is 2x, where the other side has no name or the same one; names of
   functions and y are interchangeable. Every other member of a chain must be right too.
+- `2/3 ≈ 0.67` is 2/3 and 0.67, as long as the one is the other, rounded.
 - Equations are the same if their sides are, or if their differences are proportional.
 - A unit that is missing or unknown on one side does no harm; two known units must be the same.
 """
@@ -39,7 +40,7 @@ _KNOWN_FUNCTION = re.compile(
 )
 _IDLE_SPACE = re.compile(r"(?<![0-9A-Za-z]) | (?![0-9A-Za-z])")
 _INFINITE = re.compile(r"[-+]?(?:\\infty|∞|\\?infinity|inf|oo)")
-_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
+_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "~": "~", "!=": "!="}
 
 
 class NeedsAlgebra(Exception):
@@ -59,6 +60,10 @@ class Algebra(Protocol):
         """Returns whether the differences of two pairs have a constant (positive) ratio."""
         ...
 
+    def rounded(self, exact: str, decimal: str) -> bool:
+        """Returns whether a decimal is a formula's value, rounded or cut off."""
+        ...
+
 
 class NoAlgebra:
     """Decides nothing: every formula that is not plain raises `NeedsAlgebra`."""
@@ -70,6 +75,10 @@ class NoAlgebra:
     def proportional(
         self, gold: tuple[str, str], prediction: tuple[str, str], positive: bool
     ) -> bool:
+        """Raises `NeedsAlgebra`."""
+        raise NeedsAlgebra
+
+    def rounded(self, exact: str, decimal: str) -> bool:
         """Raises `NeedsAlgebra`."""
         raise NeedsAlgebra
 
@@ -104,6 +113,8 @@ class Comparison:
             return len(values) == len(others) and self.leaves(gold, prediction)
         if isinstance(gold, Union) and isinstance(prediction, Union):
             return self._unordered(gold.parts, prediction.parts)
+        if any(isinstance(one, Leaf) and "\\begin" in one.text for one in (gold, prediction)):
+            return self._algebra.equal(_text(gold), _text(prediction))  # sums of matrices, ...
         gold, prediction = _as_matrix(gold), _as_matrix(prediction)
         if isinstance(gold, Matrix) or isinstance(prediction, Matrix):
             return self._matrices(gold, prediction)
@@ -134,10 +145,10 @@ class Comparison:
     def _groups(self, gold: Group, prediction: Group) -> bool:
         kinds = {gold.opening + gold.closing, prediction.opening + prediction.closing}
         ordered, unordered = {"()", "[]", "<>"}, {"{}", ""}
-        if len(gold.items) != len(prediction.items):
-            return False
         if kinds <= unordered:
             return self._unordered(gold.items, prediction.items)
+        if len(gold.items) != len(prediction.items):
+            return False
         if "{}" in kinds or ("" in kinds and not kinds <= ordered | unordered):
             return False
         vectors = kinds <= ordered and (len(gold.items) != 2 or kinds == {"()", "<>"})
@@ -164,7 +175,8 @@ class Comparison:
         return all(self.same(one, other) for one, other in zip(gold, prediction, strict=True))
 
     def _unordered(self, gold: tuple[Answer, ...], prediction: tuple[Answer, ...]) -> bool:
-        """Compares as multisets, or as sets where one repeats itself."""
+        """Compares as multisets; both values of a formula with ± are items."""
+        gold, prediction = _spread(gold), _spread(prediction)
         left, right = _by_name(gold), _by_name(prediction)
         if left is None or right is None or left.keys() != right.keys():
             return self._match(_unnamed(gold, right), _unnamed(prediction, left))
@@ -204,14 +216,11 @@ class Comparison:
     # ---------------------------------------------------------------- relations
 
     def _relations(self, gold: Relation, prediction: Relation) -> bool:
+        is_equation = {*gold.operators, *prediction.operators} <= {"=", "~"}
+        if is_equation and _names_agree(gold, prediction):
+            return self._named(gold.members[1], prediction)
         if len(gold.members) != len(prediction.members):
-            if set(gold.operators) != {"="} or set(prediction.operators) != {"="}:
-                return False
-            if len(gold.members) > 2:
-                return False
-            return self._named(gold.members[1], prediction) and _names_agree(gold, prediction)
-        if gold.operators == prediction.operators == ("=",) and _names_agree(gold, prediction):
-            return self.same(gold.members[1], prediction.members[1])
+            return False
         if self._sides(gold, prediction) or self._sides(gold, _flip(prediction)):
             return True
         return len(gold.members) == 2 and self._proportional(gold, prediction)
@@ -243,18 +252,32 @@ class Comparison:
         """Compares "x = 3" with 3: every member but the name must be right."""
         relation = gold if isinstance(gold, Relation) else prediction
         assert isinstance(relation, Relation)
-        if set(relation.operators) != {"="}:
+        if not set(relation.operators) <= {"=", "~"}:
             return False
         values = relation.members
         if _name(values[0]):
             values = values[1:]
         elif len(values) == 2 and _name(values[1]):
             values = values[:1]
+        if "~" in relation.operators and len(values) == 2:
+            return self._rounded(gold, prediction, relation, values[0], values[1])
         for value in values:
             pair = (value, prediction) if relation is gold else (gold, value)
             if not self.same(*pair):
                 return False
         return True
+
+    def _rounded(
+        self, gold: Answer, prediction: Answer, relation: Relation, value: Answer, rough: Answer
+    ) -> bool:
+        """Compares "2/3 ≈ 0.67" with 2/3 or with 0.67; the one must be the other, rounded."""
+        if not isinstance(value, Leaf) or not isinstance(rough, Leaf):
+            return False
+        if not self._algebra.rounded(value.full, rough.full):
+            return False
+        if relation is gold:
+            return self.same(value, prediction) or self.same(rough, prediction)
+        return self.same(gold, value) or self.same(gold, rough)
 
 
 # -------------------------------------------------------------------- forms
@@ -268,8 +291,21 @@ def _plain(answer: Answer) -> str | None:
     return None
 
 
+def _text(answer: Answer) -> str:
+    return answer.full if isinstance(answer, Leaf) else "\\begin"
+
+
 def _squeezed(text: str) -> str:
     return _IDLE_SPACE.sub("", text)
+
+
+def _spread(items: tuple[Answer, ...]) -> tuple[Answer, ...]:
+    """Returns items with both values of every formula with ±."""
+    return tuple(
+        value
+        for item in items
+        for value in (_branches(item) if isinstance(item, Leaf) else (item,))
+    )
 
 
 def _infinity(leaf: Leaf) -> int:

@@ -113,7 +113,7 @@ class MathVerifierEnv(TextEnv):
     | `state_key` | str | question, code run so far, verdict |
     | `belief_key` | str | question and code run so far |
     | `anchor_key` | str | question and what the tool has printed, in any order |
-    | `metrics` | dict | `tool_timed_out`: a time limit ended the code (then 1.0) |
+    | `metrics` | dict | `tool_timed_out`, `verifier_timed_out`: 1.0 where a time limit struck |
     | `cost` | dict | `tool_calls`: 1.0 in a turn that ran code |
     | `reference` | list[str] | the reference answer, with `expose_reference=True` |
     | `evidence` | list[str] | a program that finds it, for generated tasks |
@@ -244,6 +244,7 @@ class MathVerifierEnv(TextEnv):
             success=verdict.correct,
             score=float(verdict.correct),
             verdict=verdict.reason,
+            metrics={"verifier_timed_out": 1.0} if verdict.reason == "timeout" else {},
         )
 
     def _grade(self, solution: str) -> Verdict:

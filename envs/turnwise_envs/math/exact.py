@@ -78,6 +78,8 @@ def read_number(text: str) -> Number | None:
     text = strip_wrapping(text)
     if text.startswith(("\\$", "$", "£", "€")):
         text = text.lstrip("\\$£€ ")
+    elif text.endswith(("$", "£", "€")):
+        text = text.rstrip("\\$£€ ")
     if len(text) > _MAX_DIGITS:
         return None
     found = _PLAIN.fullmatch(text)

@@ -31,7 +31,8 @@ _FORMULA = re.compile(
     r"\$\$([^$]{1,2000})\$\$|\$([^$\n]{1,2000})\$|\\\(((?:(?!\\\)).){1,2000})\\\)"
 )
 _NUMBER = re.compile(
-    r"(?<![\w.\\])-?\$?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:\s?/\s?\d+)?%?(?![\w])"
+    r"(?<![\w.\\])-?\$?(?>(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d)))(?:\s?/\s?\d+)?%?"
+    r"(?=(?:[cmk]?m|k?g|ft|in|[€£$])?[²³]?(?!\w))"
 )
 _SENTENCE_END = re.compile(r"(?<!\d)\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z]|\s*$)|\n|\. I hope")
 _CONNECTIVES = re.compile(
@@ -39,6 +40,8 @@ _CONNECTIVES = re.compile(
     re.IGNORECASE,
 )
 _WHOLE_CHARS = 300
+_PROSE_WORDS = 4
+"""With so many words an answer is a sentence about it."""
 _TAIL_CHARS = 4000
 _CLOSED_MATH = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 
@@ -149,13 +152,24 @@ def extract(text: str) -> Extraction:
         if places:
             answer = _first_sentence(tail[places[-1] :]).strip(" \t*")
             if answer:
-                return Extraction(answer, how)
+                return Extraction(_core(answer), how)
     if len(text) <= _WHOLE_CHARS and "\n\n" not in text and _looks_like_an_answer(text):
         return Extraction(text[_CONNECTIVES.match(text).end() :], "whole")  # type: ignore[union-attr]
     return _last_expression(tail)
 
 
+def _core(sentence: str) -> str:
+    """Returns the last expression of a sentence in prose ("The area of $ABC$ is 12"), or all."""
+    prose = re.sub(r"\$[^$]*\$|\\[A-Za-z]+\s*(?:\{[^{}]*\})?", " ", sentence)
+    if len(re.findall(r"[A-Za-z]{2,}", prose)) < _PROSE_WORDS:
+        return sentence
+    return _last_expression(sentence).answer or sentence
+
+
 def _looks_like_an_answer(text: str) -> bool:
+    formulas = _FORMULA.findall(text)
+    if len(formulas) == 1 and not text.startswith(("$", "\\(", "\\[")):
+        return False
     if "$" in text.strip("$ .") and not re.fullmatch(r"\\?\$\s*-?[\d.,]+", text):
         # More than one formula in prose: the last of them is the answer, not the whole.
         return len(re.sub(r"\$[^$]*\$|\\?\$", "", text).split()) <= 2

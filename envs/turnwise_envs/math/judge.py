@@ -29,6 +29,10 @@ class ByValue:
         """Returns whether the differences of two pairs have a constant (positive) ratio."""
         return values.proportional(_difference(gold), _difference(prediction), positive)
 
+    def rounded(self, exact: str, decimal: str) -> bool:
+        """Returns whether a decimal is a formula's value, rounded or cut off."""
+        return values.rounded(parse(exact), parse(decimal))
+
 
 def _difference(sides: tuple[str, str]) -> Node:
     return ("add", parse(sides[0]), ("neg", parse(sides[1])))

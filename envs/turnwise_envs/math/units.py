@@ -33,7 +33,7 @@ _SPELLINGS = {
     "euro": "euro eur",
     "degree": "degree deg",
     "radian": "rad radian",
-    "percent": "percent",
+    "percent": "percent percentage pct",
     "unit": "unit",
     "watt": "w watt",
     "volt": "v volt",

@@ -280,6 +280,21 @@ def equal(gold: Node, prediction: Node) -> bool:
         )
 
 
+def rounded(true: Node, decimal: Node) -> bool:
+    """Returns whether a decimal is an expression's value, rounded or cut off.
+
+    Raises:
+        ValueTooLarge: If one of them is beyond any use.
+        ArithmeticError, ValueError: If one of them is undefined.
+    """
+    if symbols(true) or symbols(decimal) or not any(decimals(decimal)):
+        return False
+    places = max(number.places for number in decimals(decimal))
+    with mpmath.workdps(_DIGITS):
+        gap = abs(numeric(true, {}) - numeric(decimal, {}))
+        return bool(gap < mpmath.mpf(10) ** -places)
+
+
 def proportional(gold: Node, prediction: Node, positive: bool) -> bool:
     """Returns whether two expressions have a constant ratio, neither 0 nor undefined.
 
