@@ -208,11 +208,33 @@ def success_curve(run_dir):
 
 
 @pytest.mark.slow
-def test_a_tabular_policy_learns_fourteen_tasks(tmp_path):
+def test_a_tabular_policy_learns_seven_tasks(tmp_path):
     pytest.importorskip("torch")
-    arguments = ["--env", ID, "--model", "tabular", "--algorithm", "grpo", "--num-tasks", 14]
+    arguments = ["--env", ID, "--model", "tabular", "--algorithm", "grpo", "--num-tasks", 7]
     arguments += ["--env-kwargs", '{"actions": "menu"}', "--run-dir", tmp_path / "run"]
-    turnwise("train", *arguments, "--trainer.iterations", 15)
+    turnwise("train", *arguments, "--trainer.iterations", 12)
     curve = success_curve(tmp_path / "run")
     assert curve[0] < 0.2
     assert curve[-1] > 0.8
+
+
+@pytest.mark.slow
+def test_the_tiny_preset_trains(tmp_path):
+    pytest.importorskip("torch")
+    arguments = ["--env", ID, "--model", "tiny", "--algorithm", "grpo", "--num-tasks", 8]
+    arguments += ["--env-kwargs", '{"topics": ["arithmetic"], "levels": [1, 1]}']
+    turnwise("train", *arguments, "--run-dir", tmp_path / "run", "--trainer.iterations", 2)
+    assert len(success_curve(tmp_path / "run")) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (DATA / "math").is_dir(), reason=f"{DATA / 'math'} is not there")
+@pytest.mark.parametrize(("policy", "low", "high"), [("expert", 1.0, 1.0), ("random", 0.0, 0.2)])
+def test_policies_are_evaluated_on_real_rows(tmp_path, policy, low, high):
+    pytest.importorskip("torch")
+    kwargs = json.dumps({"data_dir": str(DATA / "math" / "gsm8k_train_200.jsonl")})
+    out = tmp_path / "result.json"
+    arguments = ["--policy", policy, "--env", ID, "--env-kwargs", kwargs, "--tasks", 100]
+    turnwise("evaluate", *arguments, "--out", out)
+    rate = json.loads(out.read_text())["overall"]["success_rate"]["value"]
+    assert low <= rate <= high

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 
 from turnwise_envs.math.exact import Number, read_number, strip_wrapping
 from turnwise_envs.math.units import known_unit, scale_word, unit_name
@@ -167,16 +166,13 @@ def _read_words(text: str, depth: int) -> Answer | None:
         return None
     words = _WORDS.findall(bare)
     if any(
-        (len(word) > 2 or word.lower() in _SHORT_WORDS) and not _is_math(word) for word in words
+        (len(word) > 2 or word.lower() in _SHORT_WORDS) and word.lower() not in _MATH_WORDS
+        for word in words
     ):
         if (len(words) > 1 and "," in bare) or _WORD_JOINT.search(bare):
             return None  # a list of names
         return Words(_plain_words(bare))
     return None
-
-
-def _is_math(word: str) -> bool:
-    return word.lower() in _MATH_WORDS or (len(word) <= 3 and not word.isalpha())
 
 
 def _plain_words(text: str) -> str:
@@ -378,8 +374,3 @@ def _unit(words: str, power: str | None, free: bool) -> str | None:
     if name is None:
         name = unit_name(words) if free else None
     return f"{name}^{power}" if name and power else name
-
-
-def value_of(leaf: Leaf) -> Fraction | None:
-    """Returns the value of a plain number, a percentage's per cent sign left out."""
-    return None if leaf.number is None else leaf.number.value

@@ -11,7 +11,7 @@ import numpy as np
 from turnwise_envs.core import StepResult, TextEnv, digest
 from turnwise_envs.errors import UsageError
 from turnwise_envs.formats import Tool
-from turnwise_envs.math.extract import extract
+from turnwise_envs.math.extract import MAX_ANSWER_CHARS, extract
 from turnwise_envs.math.gym_tasks import GymTasks
 from turnwise_envs.math.menus import written
 from turnwise_envs.math.tasks import Question, math_tasks
@@ -254,6 +254,8 @@ class MathVerifierEnv(TextEnv):
         found = extract(solution)
         if not found.answer:
             return Verdict(False, "no_answer", "none", "", "none")
+        if len(found.answer) > MAX_ANSWER_CHARS:
+            return Verdict(False, "too_long", "none", found.answer[:80], found.how)
         if _UNSAFE.search(found.answer):
             return Verdict(False, "unreadable", "none", found.answer, found.how, "it is code")
         assert self.task is not None

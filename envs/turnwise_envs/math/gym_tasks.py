@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from turnwise_envs.errors import DependencyNotInstalled, UsageError
-from turnwise_envs.math.menus import menu
 from turnwise_envs.splits import Task, TaskSet, content_id
 
 
@@ -46,9 +45,13 @@ class GymTasks(TaskSet):
 
         entry = self.dataset[task.index]
         answer = str(entry["answer"])
-        others = [str(self.dataset[(task.index + 1 + i) % self._size]["answer"]) for i in range(24)]
         seed = int(content_id([entry["question"], answer]), 16)
-        return Question(entry["question"], answer, tuple(menu(answer, others, seed)))
+        return Question(entry["question"], answer, partial(self._others, task.index), seed)
+
+    def _others(self, index: int) -> list[str]:
+        """Returns the answers of the tasks that follow."""
+        places = [(index + step) % self._size for step in range(1, 25)]
+        return [str(self.dataset[place]["answer"]) for place in places]
 
     def job(self, task: Task, answer: str) -> dict[str, Any]:
         """Returns what a worker needs to score an answer; see `score`."""

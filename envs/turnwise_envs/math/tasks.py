@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 from turnwise_envs.errors import UsageError
@@ -16,21 +18,28 @@ from turnwise_envs.splits import GeneratedTaskSet, Task, TaskSet, content_id
 TASKS_PER_SPLIT = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
     """What the environment plays.
 
     Attributes:
         text: what is asked.
         answer: the reference.
-        choices: the menu's answers, the right one among them.
+        slips: gives wrong answers for the menu; called when the menu is needed.
+        seed: of the menu.
         code: Python that finds the answer; "" where none is known.
     """
 
     text: str
     answer: str
-    choices: tuple[str, ...]
+    slips: Callable[[], Iterable[str]]
+    seed: int
     code: str = ""
+
+    @cached_property
+    def choices(self) -> tuple[str, ...]:
+        """The menu's answers, the right one among them."""
+        return tuple(menu(self.answer, self.slips(), self.seed))
 
 
 class GeneratedMath(GeneratedTaskSet):
@@ -55,8 +64,8 @@ class GeneratedMath(GeneratedTaskSet):
         """Builds a task's question."""
         seed = self.seed_of(task.index)
         problem = build(task.kind, self.level(task.index), self.split, seed)
-        choices = menu(problem.answer, problem.slips, seed)
-        return Question(problem.question, problem.answer, tuple(choices), problem.code)
+        slips = partial(tuple, problem.slips)
+        return Question(problem.question, problem.answer, slips, seed, problem.code)
 
 
 class LoadedMath(TaskSet):
@@ -77,11 +86,10 @@ class LoadedMath(TaskSet):
     def question(self, task: Task) -> Question:
         """Returns a task's question; other rows' answers fill its menu where it is no number."""
         row = self._rows[task.index]
-        seed = int(task.id, 16)
         count = len(self._rows)
         others = [self._rows[(task.index + 1 + step) % count].answer for step in range(40)]
         short = [other for other in others if len(other) <= 60] if not row.is_number else []
-        return Question(row.question, row.answer, tuple(menu(row.answer, short, seed)))
+        return Question(row.question, row.answer, partial(tuple, short), int(task.id, 16))
 
 
 def math_tasks(
