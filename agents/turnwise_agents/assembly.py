@@ -46,6 +46,7 @@ def build_parts(
     seed: int,
     warm_start: bool = True,
     progress: Callable[[str], None] | None = None,
+    num_tasks: int | None = None,
 ) -> Parts:
     """Builds a policy.
 
@@ -59,6 +60,7 @@ def build_parts(
         seed: of the preset's weights and warm start.
         warm_start: whether the tiny preset is warm-started.
         progress: told what happens.
+        num_tasks: the tiny preset is made for the first so many tasks; None takes all.
     """
     if model == "tabular":
         return _tabular_parts(learner, seed)
@@ -76,6 +78,7 @@ def build_parts(
                 warm_start=warm_start,
                 progress=progress,
                 context=context,
+                num_tasks=num_tasks,
             )
         return _language_parts(str(folder), learner, context)
     return _language_parts(model, learner, context)

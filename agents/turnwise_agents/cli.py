@@ -14,7 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "view": ("turnwise_agents.cli_view", "make one HTML page of trajectories"),
     "data": (
         "turnwise_agents.cli_data",
-        "check a file or folder of data: turnwise data check PATH",
+        "check a folder of data, or export tasks as ALFWorld games",
     ),
     "envs": ("turnwise_agents.cli_envs", "list the registered environments"),
 }

@@ -1,4 +1,4 @@
-"""`turnwise data check`: what a user's data is, what is wrong with it, how to load it."""
+"""`turnwise data`: what a user's data is and what is wrong with it; generated tasks as data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -15,8 +15,8 @@ from rich.text import Text
 
 from turnwise_envs import UsageError
 from turnwise_envs.data import DataReport, check_data
+from turnwise_envs.household.export import export_games
 
-SUBCOMMANDS = ("check",)
 SHOWN_PROBLEMS = 50
 
 
@@ -34,6 +34,31 @@ class CheckConfig:
     """Print one JSON object instead, with all problems."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExportConfig:
+    """Write generated household tasks as games that ALFWorld's own code plays.
+
+    The folder gets ALFWorld's layout, json_2.1.1/SPLIT/TYPE-.../trial_.../game.tw-pddl with
+    traj_data.json; point the variable ALFWORLD_DATA at it.
+    """
+
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+    """Where the data goes."""
+    split: str = "train"
+    """Split of the generated tasks, and name of the folder."""
+    tasks: int = 100
+    """First N tasks of the split."""
+    size: str = "full"
+    """Size of the scenes: full, medium or small."""
+    data_version: str = "2.1.2"
+    """Wording: 2.1.2 ("move O to R"), or 2.1.1 ("put O in/on R"), which older agents know."""
+    source: Path | None = None
+    """A game.tw-pddl or folder to take domain and grammar from; else the alfworld package's."""
+
+
+SUBCOMMANDS = {"check": CheckConfig, "export": ExportConfig}
+
+
 def main(arguments: Sequence[str]) -> int:
     """Runs `turnwise data`.
 
@@ -46,19 +71,40 @@ def main(arguments: Sequence[str]) -> int:
     """
     words = list(arguments)
     if not words or words[0] in ("-h", "--help"):
-        print(f"usage: turnwise data {{{','.join(SUBCOMMANDS)}}} ...\n\n{CheckConfig.__doc__}")
+        print(f"usage: turnwise data {{{','.join(SUBCOMMANDS)}}} ...\n")
+        for name, kind in SUBCOMMANDS.items():
+            print(f"  {name:<8}{(kind.__doc__ or '').splitlines()[0]}")
         return 0 if words else 2
     if words[0] not in SUBCOMMANDS:
         raise UsageError(
             f"turnwise data must be followed by {' or '.join(SUBCOMMANDS)}, got {words[0]!r}. "
             "See turnwise data --help."
         )
-    config = tyro.cli(
-        CheckConfig,
+    config: Any = tyro.cli(
+        SUBCOMMANDS[words[0]],
         args=words[1:],
-        prog="turnwise data check",
+        prog=f"turnwise data {words[0]}",
         config=(tyro.conf.FlagCreatePairsOff,),
     )
+    return check(config) if words[0] == "check" else export(config)
+
+
+def export(config: ExportConfig) -> int:
+    """Writes the games."""
+    paths = export_games(
+        config.folder,
+        config.split,
+        range(config.tasks),
+        source=config.source,
+        data_version=config.data_version,
+        size=config.size,
+    )
+    print(f"{len(paths)} games below {config.folder / 'json_2.1.1' / config.split}")
+    return 0
+
+
+def check(config: CheckConfig) -> int:
+    """Prints the reports; returns 1 where there are problems."""
     reports = check_data(config.path)
     if config.json:
         whole = {"path": str(config.path), "reports": [dataclasses.asdict(r) for r in reports]}

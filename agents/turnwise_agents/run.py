@@ -292,6 +292,7 @@ class Run:
             seed=config.trainer.seed,
             warm_start=config.warm_start,
             progress=self.progress,
+            num_tasks=config.num_tasks,
         )
 
     def rollout(self, envs: EnvPool, temperature: float) -> Rollout:

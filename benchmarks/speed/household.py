@@ -19,11 +19,14 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 
 import gymnasium as gym
 from key_groups import print_keys
 
 import turnwise_envs
+
+sys.path.remove(str(Path(__file__).parent))  # or the original would import textworld.py beside this
 
 FULL, SMALL = "turnwise/Household-v0", "turnwise/HouseholdSmall-v0"
 

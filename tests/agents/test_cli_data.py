@@ -109,7 +109,8 @@ def test_usage(capsys):
     assert main(["data"]) == 2
     assert "check" in capsys.readouterr().out
     assert main(["data", "fetch"]) == 2
-    assert "turnwise data must be followed by check, got 'fetch'" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "turnwise data must be followed by check or export, got 'fetch'" in error
     assert "turnwise_envs.household.data:check" in CHECKERS
 
 
@@ -177,3 +178,12 @@ def test_a_run_keeps_its_data_version_and_is_not_resumed_on_other_data(tmp_path,
     assert main(["train", "--resume", str(run)]) == 2
     error = capsys.readouterr().err
     assert f"the tasks of {ID}/valid_seen must be those that the run began with" in error
+
+
+def test_generated_tasks_are_exported_as_games(tmp_path, capsys):
+    source = tiny_game.write(tmp_path / "game.tw-pddl", tiny_game.game("clean"))
+    words = ["data", "export", str(tmp_path / "out"), "--split", "ood", "--tasks", "3"]
+    assert main([*words, "--source", str(source)]) == 0
+    assert capsys.readouterr().out.startswith("3 games below ")
+    loaded = tasks(ID, "train", data_dir=str(tmp_path / "out" / "json_2.1.1" / "ood"))
+    assert [task.kind for task in loaded] == ["look_at_obj_in_light", "pick_and_place", "clean"]

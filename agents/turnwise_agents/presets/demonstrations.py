@@ -14,6 +14,14 @@ from turnwise_agents.types import Generation, RolloutSpec, Segment, Trajectory, 
 from turnwise_envs.errors import UsageError
 
 
+def begin(
+    env: gym.Env[str, str], rng: np.random.Generator, num_tasks: int | None
+) -> tuple[str, dict[str, Any]]:
+    """Starts an episode on a task that `rng` draws, of the first `num_tasks` where given."""
+    options = None if num_tasks is None else {"task_index": int(rng.integers(num_tasks))}
+    return env.reset(seed=int(rng.integers(2**31)), options=options)
+
+
 def demonstrate(
     env: gym.Env[str, str],
     contexts: ContextFactory,
@@ -22,6 +30,7 @@ def demonstrate(
     *,
     slip_share: float = 0.0,
     train_slips: bool = False,
+    num_tasks: int | None = None,
 ) -> Trajectory:
     """Plays one episode by the demonstrator and records it as if a policy had sampled it.
 
@@ -38,11 +47,12 @@ def demonstrate(
         rng: draws task and slips.
         slip_share: probability of a slip, per turn.
         train_slips: whether slips are imitated too; else only what is answered to them.
+        num_tasks: draw among the first so many tasks; None draws among all.
 
     Raises:
         UsageError: If the environment's expert has no plan for a task.
     """
-    observation, info = env.reset(seed=int(rng.integers(2**31)))
+    observation, info = begin(env, rng, num_tasks)
     world: Any = env.unwrapped
     task_id = info["task_id"]
     spec = RolloutSpec(env_id="", task_id=task_id, group_id=task_id, count=1)
@@ -89,6 +99,7 @@ def demonstration_batches(
     distinct: int,
     slip_share: float = 0.0,
     train_slips: bool = False,
+    num_tasks: int | None = None,
 ) -> Iterator[list[Segment]]:
     """Yields the segments of `batch_size` demonstrations, for ever.
 
@@ -106,6 +117,7 @@ def demonstration_batches(
                 rng,
                 slip_share=slip_share,
                 train_slips=train_slips,
+                num_tasks=num_tasks,
             )
             kept.append(segments(record))
             batch += kept[-1]
@@ -116,13 +128,15 @@ def demonstration_batches(
             yield [s for i in order[start : start + batch_size] for s in kept[i]]
 
 
-def messages(env: gym.Env[str, str], rng: np.random.Generator) -> set[str]:
+def messages(
+    env: gym.Env[str, str], rng: np.random.Generator, num_tasks: int | None = None
+) -> set[str]:
     """Returns every text of one episode: observations, and the admissible actions of every turn.
 
     One action in ten is random, so that the replies to odd commands are among the texts; worlds
     without an expert are played at random throughout.
     """
-    observation, info = env.reset(seed=int(rng.integers(2**31)))
+    observation, info = begin(env, rng, num_tasks)
     world: Any = env.unwrapped
     found, over = {observation}, False
     while not over:

@@ -60,14 +60,20 @@ def tiny_config(
 
 
 def train_suite_tokenizer(
-    env_ids: Sequence[str], env_kwargs: dict[str, Any], seed: int, episodes: int = CORPUS_EPISODES
+    env_ids: Sequence[str],
+    env_kwargs: dict[str, Any],
+    seed: int,
+    episodes: int = CORPUS_EPISODES,
+    num_tasks: int | None = None,
 ) -> Any:
-    """Returns a tokenizer trained on episodes of these environments."""
+    """Returns a tokenizer trained on episodes of these environments' (first `num_tasks`) tasks."""
     rng = np.random.default_rng([seed, 0])
     documents = []
     for env_id in env_ids:
         env = gym.make(env_id, **env_kwargs)
-        documents += [messages(env, rng) for _ in range(max(1, episodes // len(env_ids)))]
+        documents += [
+            messages(env, rng, num_tasks) for _ in range(max(1, episodes // len(env_ids)))
+        ]
         env.close()
     return train_tokenizer(documents)
 
@@ -95,6 +101,7 @@ def prepare_tiny(
     config: WarmStartConfig | None = None,
     num_layers: int = 2,
     width: int = 64,
+    num_tasks: int | None = None,
 ) -> Path:
     """Makes the preset for some environments and saves it.
 
@@ -109,6 +116,7 @@ def prepare_tiny(
         config: of the warm start.
         num_layers: of the model.
         width: of the model.
+        num_tasks: speak and learn the first so many tasks only; None takes all.
 
     Returns:
         The folder.
@@ -119,7 +127,7 @@ def prepare_tiny(
     if folder.exists():
         raise UsageError(f"folder must not exist yet, got {folder}. Choose another or remove it.")
     say = progress or (lambda line: None)
-    tokenizer = train_suite_tokenizer(env_ids, env_kwargs, seed)
+    tokenizer = train_suite_tokenizer(env_ids, env_kwargs, seed, num_tasks=num_tasks)
     model = build_tiny(tokenizer, seed, num_layers=num_layers, width=width)
     weights = sum(p.numel() for p in model.parameters())
     say(f"tiny preset: {len(tokenizer)} tokens, {num_layers} x {width}, {weights:,} weights")
@@ -134,6 +142,7 @@ def prepare_tiny(
             config=config,
             seed=seed,
             progress=progress,
+            num_tasks=num_tasks,
         )
         say(f"warm start: {sum(done.steps)} steps, success {done.success_rate:.2f}")
     # Written whole or not at all: an interrupted run finds no folder, not half of one.

@@ -94,6 +94,7 @@ def warm_start(
     config: WarmStartConfig | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
+    num_tasks: int | None = None,
 ) -> WarmStart:
     """Trains `model` in place.
 
@@ -106,10 +107,11 @@ def warm_start(
         config: phases and sizes.
         seed: of the episodes.
         progress: told the success rate after every check.
+        num_tasks: learn the first so many tasks only; None takes all.
     """
     config = config or WarmStartConfig()
     envs = [gym.make(env_id, **env_kwargs) for env_id in env_ids]
-    check = _Check(model, contexts, env_ids, env_kwargs, config)
+    check = _Check(model, contexts, env_ids, env_kwargs, config, num_tasks)
     done = WarmStart([])
 
     def phase(number: int, steps: int, every: int, learning_rate: float, over: Any) -> int:
@@ -125,6 +127,7 @@ def warm_start(
             distinct=config.demonstrations,
             slip_share=config.sloppiness if number == 2 else config.slip_share,
             train_slips=number == 2,
+            num_tasks=num_tasks,
         )
         for step in range(1, steps + 1):
             batch = next(batches)
@@ -183,10 +186,12 @@ class _Check:
         env_ids: Sequence[str],
         env_kwargs: dict[str, Any],
         config: WarmStartConfig,
+        num_tasks: int | None,
     ) -> None:
         self.sampler = HFSampler(model, stop_ids=contexts.stop_ids)
         self.pool = EnvPool({env_id: env_kwargs for env_id in env_ids})
         share = max(1, config.check_episodes // len(env_ids))
+        share = share if num_tasks is None else min(share, num_tasks)
         self.specs = [
             RolloutSpec(
                 env_id=env_id, task_id=tasks[i].id, group_id=f"{env_id}.{i}", count=1, train=False

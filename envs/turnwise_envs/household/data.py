@@ -31,7 +31,7 @@ def check(path: Path) -> DataReport | None:
     """
     path = path.resolve()
     if path.is_file():
-        if path.suffix != _SUFFIX or not _looks_like_alfred(path):
+        if path.suffix != _SUFFIX or not looks_like_alfred(path):
             return None
         try:
             return _report(path, {"train": survey_file(path)})
@@ -52,7 +52,8 @@ def check(path: Path) -> DataReport | None:
     return report
 
 
-def _looks_like_alfred(path: Path) -> bool:
+def looks_like_alfred(path: Path) -> bool:
+    """Returns whether a `.tw-pddl` file is of the ALFRED domain, or too damaged to tell."""
     try:
         data = path.read_bytes()
     except OSError:
@@ -62,7 +63,7 @@ def _looks_like_alfred(path: Path) -> bool:
 
 
 def _any_game(folder: Path) -> bool:
-    return any(_looks_like_alfred(path) for path in sorted(folder.rglob("*" + _SUFFIX)))
+    return any(looks_like_alfred(path) for path in sorted(folder.rglob("*" + _SUFFIX)))
 
 
 def _report(path: Path, found: dict[str, Survey]) -> DataReport:

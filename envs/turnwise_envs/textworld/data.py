@@ -8,11 +8,11 @@ from pathlib import Path
 
 from turnwise_envs.data import DataReport
 from turnwise_envs.errors import DataError
+from turnwise_envs.household.data import looks_like_alfred
 from turnwise_envs.splits import content_id
 from turnwise_envs.textworld.files import SUFFIXES, find_files, kind_of, looks_like_game, survey
 from turnwise_envs.textworld.tasks import split_folders
 
-_ALFRED = b"(domain alfred"
 _KINDS = {"textworld": "made by TextWorld", "story": "other stories", "pddl": "PDDL games"}
 
 
@@ -63,8 +63,4 @@ def _files(path: Path) -> list[Path]:
             files = find_files(path)
         except DataError:
             files = []
-    return [file for file in files if not _is_alfred(file)]
-
-
-def _is_alfred(path: Path) -> bool:
-    return path.name.endswith(".tw-pddl") and _ALFRED in path.read_bytes()
+    return [f for f in files if not (f.name.endswith(".tw-pddl") and looks_like_alfred(f))]

@@ -112,7 +112,7 @@ class TextWorldEnv(TextEnv):
     | `admissible_actions` | list[str] or None | sorted commands that do something; None: unknown |
     | `state_key` | str | all facts of the world and the points |
     | `belief_key` | str | facts about what was seen, what was examined, and the points |
-    | `anchor_key` | str | task, room, what is in hand and its state, points |
+    | `anchor_key` | str | task, room, open doors and containers there, hand and its state, points |
 
     Games without facts (stories) key by the history of commands instead: equal histories, equal
     keys, and `state_key_exact` is False for them. Aliasing: the share of visits whose key also
@@ -122,9 +122,9 @@ class TextWorldEnv(TextEnv):
 
     | key | aliasing | splitting |
     |---|---|---|
-    | `anchor_key` | - | - |
-    | `belief_key` | - | - |
-    | observation text | - | - |
+    | `anchor_key` | .048 | 1.00 |
+    | `belief_key` | 0 | 1.77 |
+    | observation text | .183 | 1.74 |
 
     A snapshot is the list of commands played, some hundred bytes. Restored in the process that took
     it, the engine's own saved state is used (the last 256 are kept); elsewhere the commands are

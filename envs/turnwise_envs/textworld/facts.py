@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from turnwise_envs.core import digest
 from turnwise_envs.textworld.session import Fact
 
 _PLAYER, _HANDS = "P", "I"
+_DOORS = ("open", "closed", "locked")
 _DIRECTIONS = ("north_of", "south_of", "east_of", "west_of")
 
 
@@ -66,7 +66,17 @@ def shown(facts: Sequence[Fact], seen: set[str], visited: set[str]) -> list[Fact
 
 
 def hand_and_place(facts: Sequence[Fact]) -> str:
-    """Returns where the player is and the facts of what it holds, as text for the anchor key."""
+    """Returns what the anchor key is of, as text: the room, its doors and containers, the hand.
+
+    Of doors and containers it tells whether they are open, of things in hand all facts.
+    """
+    place = place_of(facts)
     held = {fact[1] for fact in facts if fact[0] == "in" and fact[2] == _HANDS}
-    about = [fact for fact in facts if len(fact) == 2 and fact[1] in held]
-    return digest(f"{place_of(facts)}\n{sorted(held)}\n{lines_of(about)}")
+    near = {fact[2] for fact in facts if fact[0] == "link" and fact[1] == place}
+    near |= {fact[1] for fact in facts if fact[0] == "at" and fact[2] == place}
+    about = [
+        fact
+        for fact in facts
+        if len(fact) == 2 and (fact[1] in held or (fact[0] in _DOORS and fact[1] in near))
+    ]
+    return f"{place}\n{sorted(held)}\n{lines_of(about)}"

@@ -34,11 +34,10 @@ META_COMMANDS = frozenset(
 REFUSED = "That is not something you can do in this game."
 
 _PROMPT = re.compile(r"\n>[^\n]*\Z")
-_BLANKS = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
-_TRAILING = re.compile(r"[ \t]+\n")
+_BLANKS = re.compile(r"\n\n\n+")
 _EVENT = re.compile(r"\[([^]]+)\]\n?")
 _TAG = re.compile(r"<(score|moves)>\n(.*?)</\1>", re.DOTALL)
-_END = re.compile(r"\s*(\*\*\* (?:The End|You lost!) \*\*\*)")
+_END = re.compile(r"\*\*\* (?:The End|You lost!) \*\*\*")
 _SUCCEEDED = " - succeeded"
 
 
@@ -73,7 +72,7 @@ class Situation:
 def clean(text: str) -> str:
     """Returns what the game says without prompt, status line and runs of blank lines."""
     text = _PROMPT.sub("", "\n" + text.rstrip())
-    return _BLANKS.sub("\n\n", _TRAILING.sub("\n", text)).strip()
+    return _BLANKS.sub("\n\n", "\n".join(map(str.rstrip, text.split("\n")))).strip()
 
 
 def spoken(command: str) -> str:
@@ -292,7 +291,7 @@ class InformSession(Session):
 def _until_the_end(text: str) -> str:
     """Cuts what follows the end of the game: the final score and the question whether to quit."""
     found = _END.search(text)
-    return f"{text[: found.start()]}\n\n{found.group(1)}" if found else text
+    return f"{text[: found.start()].rstrip()}\n\n{found.group()}" if found else text
 
 
 class PddlSession(Session):
