@@ -100,7 +100,8 @@ def verify(
     Args:
         gold: the reference: an answer, or a solution with a box or a "####" line.
         prediction: the solution, or an answer alone; `extract` says where the answer is looked for.
-        timeout_s: seconds that a comparison by value may take before its process is killed.
+        timeout_s: seconds of processor time that a comparison by value may take before its process
+            is killed; on a busy machine up to four times as long by the clock.
         pool: the processes; None for those that everybody in this process shares.
 
     Raises:
