@@ -20,6 +20,7 @@ CHECKERS: tuple[str, ...] = (
     "turnwise_envs.textworld.data:check",
     "turnwise_envs.search.check:check",
     "turnwise_envs.webshop.check:check",
+    "turnwise_envs.math.files:check",
 )
 """Checkers as "module:function", asked in this order."""
 

@@ -22,6 +22,7 @@ ENVIRONMENTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("turnwise/TextWorld-v0", "turnwise_envs.textworld:TextWorldEnv", {}),
     ("turnwise/WebShop-v0", "turnwise_envs.webshop:WebShopEnv", {}),
     ("turnwise/MultiHopSearch-v0", "turnwise_envs.search:MultiHopSearchEnv", {}),
+    ("turnwise/MathVerifier-v0", "turnwise_envs.math:MathVerifierEnv", {}),
 )
 """(id, entry point, default arguments); entry points are strings, so nothing is imported yet."""
 
