@@ -54,7 +54,7 @@ def plan(isolation: str, limits: Limits) -> Launch:
     if not sys.platform.startswith("linux"):
         raise OSError(f"sandboxes need Linux, this is {sys.platform}")
     if isolation == "none":
-        base = f"{tempfile.gettempdir()}/turnwise-sandbox-{os.urandom(8).hex()}"
+        base = f"{tempfile.gettempdir()}/turnwise-sandbox-{os.getpid()}-{os.urandom(8).hex()}"
         work, temporary = f"{base}/work", f"{base}/tmp"
         serve = {"contained": False, "work": work, "folders": [base, work, temporary]}
         return Launch([*_program(INSIDE), "serve"], [serve], work, temporary)
