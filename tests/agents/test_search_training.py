@@ -53,7 +53,7 @@ def test_the_tiny_preset_learns_single_questions(tmp_path):
 def evaluate(policy, data, out):
     """Runs `turnwise evaluate` over all questions of a file; returns the result."""
     words = ["--policy", policy, "--env", ID, "--split", "valid", "--tasks", "0"]
-    words += ["--env-kwargs", json.dumps({"data": str(data)}), "--out", str(out)]
+    words += ["--env-kwargs", json.dumps({"data_dir": str(data)}), "--out", str(out)]
     assert cli.main(["evaluate", *words]) == 0
     result = json.loads(out.read_text(encoding="utf-8"))
     assert result["counts"]["errors"] == 0
