@@ -46,7 +46,7 @@ def test_the_tiny_preset_learns_single_questions(tmp_path):
         *("--max-new-tokens", "24", "--max-context-tokens", "512"),
         *("--trainer.iterations", "10", "--learner.learning-rate", "1e-3"),
     )
-    assert curve[0] < 0.5
+    assert curve[0] < 0.6
     assert sum(curve[-3:]) / 3 > curve[0] + 0.25
 
 
