@@ -92,7 +92,7 @@ def report(rows: list[dict[str, Any]], setup: str) -> str:
     for row in rows:
         ends = [np.mean(row[name][part]) for name in ("success", "return") for part in PARTS]
         cells = " | ".join(f"{end:.2f}" for end in ends)
-        lines.append(f"| {row['env']} | {row['seed']} | {cells} | {row['env_steps'][-1]:,} |")
+        lines.append(f"| {row['env']} | {row['seed']} | {cells} | {row['env_steps'][-1]:,.0f} |")
     lines += [
         "",
         "![return](every_world.png)",
