@@ -83,6 +83,7 @@ class PolicyGradient(Algorithm):
         self.needs = Needs(
             outputs=frozenset({"entropy"} if self.config.ent_coef else ()),
             models=frozenset({self.config.kl_model} if kl_coef and not self.kl_shaper else ()),
+            rewards=frozenset().union(*(getattr(s, "sources", ()) for s in self.shapers)),
         )
 
     def setup(self, learner: Learner) -> None:
