@@ -43,8 +43,9 @@ class RewardShaper(Protocol):
         immediate: whether the channel counts at its own turn only, and does not flow back into the
             discounted returns of the turns before it. It is part of the episode's return anyway.
 
-    A shaper may also have `sources`, the names of reward levels (`turnwise_agents.levels`) that the
-    environments must have; they are checked before the first rollout.
+    A shaper may also have `replaces_reward = True`, for a channel that stands in the place of the
+    environment's reward, and `sources`: names (`turnwise_agents.levels`) of what the environments
+    must report, checked before the first rollout.
     """
 
     channel: str
@@ -170,9 +171,8 @@ class RewardGate:
 
         counted_t = sum_k M_k(episode) * w_k * r^k_t,   M_k = 1 if R_j >= v_j for all j above k
 
-    The channel holds `counted_t` minus the environment's reward, so that reward and channel make
-    what counts, turn by turn, for every algorithm whose outcome is the return. `gate_hidden` holds
-    what closed levels would have given; it counts nowhere.
+    The channel holds `counted_t`, for every algorithm whose outcome is the return. `gate_hidden`
+    holds what closed levels would have given; it counts nowhere.
 
     Attributes:
         levels: from `parse_levels`.
@@ -184,6 +184,7 @@ class RewardGate:
     gated: bool = True
     channel: str = "gate"
     immediate: bool = False
+    replaces_reward: bool = True
     hidden_channel: str = "gate_hidden"
     metrics: dict[str, float] = field(default_factory=dict)
 
@@ -214,7 +215,7 @@ class RewardGate:
                 episode = self.apply(trajectory)
                 rows = zip(trajectory.turns, episode.counted, episode.hidden, strict=True)
                 for turn, counted, hidden in rows:
-                    turn.channels[self.channel] = counted - turn.reward
+                    turn.channels[self.channel] = counted
                     turn.channels[self.hidden_channel] = hidden
                 if group.purpose == "train" and trajectory.turns:
                     seen.append((trajectory, episode))

@@ -102,6 +102,7 @@ class PolicyGradient(Algorithm):
             groups,
             channels=[shaper.channel for shaper in self.shapers],
             immediate=[shaper.channel for shaper in self.shapers if shaper.immediate],
+            replacing=[s.channel for s in self.shapers if getattr(s, "replaces_reward", False)],
         )
         if self.config.mask_truncated:
             table.trainable &= ~table.spread(self.cut(table))
