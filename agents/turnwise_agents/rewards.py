@@ -44,8 +44,8 @@ class RewardShaper(Protocol):
             discounted returns of the turns before it. It is part of the episode's return anyway.
 
     A shaper may also have `replaces_reward = True`, for a channel that stands in the place of the
-    environment's reward, and `sources`: names (`turnwise_agents.levels`) of what the environments
-    must report, checked before the first rollout.
+    environment's reward; `sources`, names (`turnwise_agents.levels`) of what the environments must
+    report, checked before the first rollout; and `metrics`, which are logged.
     """
 
     channel: str

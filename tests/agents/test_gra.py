@@ -274,6 +274,7 @@ def test_other_algorithms_take_the_gate_as_a_shaper():
         GRAConfig(levels=("high threshold=0", "low")), levelled("a", 1.0), levelled("b", -0.5)
     )
     assert found == expected
+    assert algorithm.observe(made, None)["gate/hidden_gain"] == pytest.approx(0.05)
 
 
 # ------------------------------------------------------------------ defects of published code

@@ -34,8 +34,8 @@ Deviations from the paper and from published code:
 - Penalties are gated like rewards: an episode that fails is not punished for its form. What a
   closed gate hid is logged, gains and penalties apart, and stands in the channel `gate_hidden`.
 - The penalty for invalid actions of the other algorithms is off; it would stand outside the gate.
-- Thresholds are reached from 1e-9 below, and sums are exact, so that the order of turns and binary
-  fractions do not decide.
+- A level's value is summed exactly and reaches its threshold from 1e-9 below, so that neither the
+  order of turns nor binary fractions decide.
 - The pages of `grpo` and `policy_gradient` hold for the rest: failed episodes, branches, groups of
   one (0 with `credit="turn"` too).
 
@@ -149,8 +149,8 @@ class GRA(GRPO):
         return table.credits(self.turn_advantages(table))
 
     def observe(self, groups: list[Group], services: Services) -> Metrics:
-        """Adds the paper's rates and what the gate did."""
-        return {**super().observe(groups, services), **self._rates, **self.gate.metrics}
+        """Adds the paper's rates."""
+        return {**super().observe(groups, services), **self._rates}
 
 
 def repair_rates(trajectories: Sequence[Trajectory], modification: str) -> Metrics:

@@ -229,6 +229,8 @@ class PolicyGradient(Algorithm):
             metrics["credit/masked_share"] = float(masked.mean()) if len(masked) else 0.0
         if self.kl_shaper is not None:
             metrics["credit/kl"] = _mean_kl(table.turns, self.kl_shaper)
+        for shaper in self.shapers:
+            metrics.update(getattr(shaper, "metrics", {}))
         return metrics
 
 
