@@ -55,7 +55,7 @@ class Config:
     """Seeds 0 ... seeds - 1 are reported."""
     tuning_seeds: tuple[int, ...] = (1000, 1001)
     """Seeds on which the learning rate is chosen, for each arm."""
-    learning_rates: tuple[float, ...] = (0.6, 1.2, 2.4)
+    learning_rates: tuple[float, ...] = (0.3, 0.6, 1.2)
     """The grid, the same for all arms."""
     shaping: tuple[float, ...] = (0.05, 0.15)
     """Worth of one run of the tests; the farm gives twelve times as much."""
@@ -187,6 +187,11 @@ def plot(rows: dict[str, list[dict[str, Any]]], path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
+def tried(row: dict[str, Any]) -> tuple[str, float]:
+    """Returns arm and learning rate of a run."""
+    return row["arm"], row["learning_rate"]
+
+
 def tune(pool: ProcessPoolExecutor, config: Config) -> tuple[dict[str, float], list[Any]]:
     """Returns the learning rate of every arm, and the runs that decided."""
     jobs = [
@@ -199,12 +204,10 @@ def tune(pool: ProcessPoolExecutor, config: Config) -> tuple[dict[str, float], l
     chosen = {}
     for arm in arms(config):
         scores = {
-            rate: np.mean(
-                [area(r) for r in tuning if (r["arm"], r["learning_rate"]) == (arm, rate)]
-            )
+            rate: float(np.mean([area(r) for r in tuning if tried(r) == (arm, rate)]))
             for rate in config.learning_rates
         }
-        chosen[arm] = max(scores, key=lambda rate: float(scores[rate]))
+        chosen[arm] = max(scores, key=lambda rate: scores[rate])
         print(f"{arm}: {scores}, learning rate {chosen[arm]}", flush=True)
     return chosen, tuning
 
