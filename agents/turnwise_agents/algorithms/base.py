@@ -52,6 +52,7 @@ class Needs:
         outputs: what `Learner.forward` must return besides logprobs ("entropy", "values").
         models: names of further models whose logprobs the loss reads ("ref").
         services: fields of `Services` that must not be None ("answers", "judge").
+        rewards: sources of reward levels that must exist, see `turnwise_agents.levels`.
         contrast: the oracle's episode must be better than that of an agent that says nothing.
         whole: the unit that must not be cut across micro-batches.
     """
@@ -60,6 +61,7 @@ class Needs:
     outputs: frozenset[str] = frozenset()
     models: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
+    rewards: frozenset[str] = frozenset()
     contrast: Contrast | None = None
     whole: Literal["segment", "group"] = "segment"
 

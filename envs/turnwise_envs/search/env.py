@@ -171,6 +171,7 @@ class MultiHopSearchEnv(TextEnv):
 
     splits: ClassVar[tuple[str, ...]] = SPLITS
     default_max_turns: ClassVar[int] = 10
+    reward_names = ("answer",)
     default_instruction: ClassVar[str] = (
         "You answer a question by searching a corpus of short articles. One search rarely shows "
         "everything: use what you find to decide what to search for next, and answer when you know."
