@@ -36,14 +36,22 @@ def processes_with(marker: str) -> list[int]:
     return found
 
 
+MOUNTED = ("/", "/tmp", "/work", "/dev", "/dev/shm", "/proc", "/run/turnwise")
+"""Where a sandbox mounts something; what other programs mount meanwhile is not its business."""
+
+
 def traces() -> dict[str, set[str]]:
     """Returns what sandboxes of this process could leave behind, by kind."""
     return {
         "children": set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()),
         "descriptors": set(os.listdir("/proc/self/fd")),
-        "mounts": set(Path("/proc/self/mountinfo").read_text().splitlines()),
+        "mounts": {line for line in _mounts() if line.split()[4] in MOUNTED or "turnwise" in line},
         "folders": folders_of(os.getpid()),
     }
+
+
+def _mounts() -> list[str]:
+    return Path("/proc/self/mountinfo").read_text().splitlines()
 
 
 def folders_of(pid: int) -> set[str]:
