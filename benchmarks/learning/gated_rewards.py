@@ -57,7 +57,7 @@ class Config:
     """Seeds on which the learning rate is chosen, for each arm."""
     learning_rates: tuple[float, ...] = (0.3, 0.6, 1.2)
     """The grid, the same for all arms."""
-    shaping: tuple[float, ...] = (0.05, 0.15)
+    shaping: tuple[float, ...] = (0.05, 0.15, 0.3)
     """Worth of one run of the tests; the farm gives twelve times as much."""
     tasks: int = 6
     """The first N tasks of the training split; each is played in every iteration."""
@@ -112,7 +112,7 @@ def run(arm: str, seed: int, learning_rate: float, config: Config) -> dict[str, 
         seen = [made.trainer.iterate() for _ in range(config.iterations)]
         made.tracker.close()
         made.envs.close()
-    curves = {name: [row[key] for row in seen] for name, key in CURVES.items()}
+    curves = {name: [round(row[key], 4) for row in seen] for name, key in CURVES.items()}
     hidden = float(np.mean([row["gate/hidden_gain"] for row in seen]))
     return {
         "arm": arm,
@@ -140,6 +140,19 @@ def interval(values: list[float]) -> str:
     return f"{np.mean(values):.3f} [{low:.3f}, {high:.3f}]"
 
 
+def paired(rows: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """Returns the lines on what the gate changed, seed by seed."""
+    lines = ["", "G-RA minus D-RA, paired by seed:", ""]
+    lines += ["| shaping | success, all iterations | " + " | ".join(CURVES) + " |"]
+    lines += ["|---" * (2 + len(CURVES)) + "|"]
+    for arm in (arm for arm in rows if arm.startswith("G-RA")):
+        pairs = list(zip(rows[arm], rows[arm.replace("G-RA", "D-RA")], strict=True))
+        cells = [interval([area(a) - area(b) for a, b in pairs])]
+        cells += [interval([final(a, n) - final(b, n) for a, b in pairs]) for n in CURVES]
+        lines.append(f"| {arm.partition(', ')[2]} | " + " | ".join(cells) + " |")
+    return lines
+
+
 def report(rows: dict[str, list[dict[str, Any]]], chosen: dict[str, float], setup: str) -> str:
     """Returns the Markdown page."""
     count = len(next(iter(rows.values())))
@@ -154,7 +167,7 @@ def report(rows: dict[str, list[dict[str, Any]]], chosen: dict[str, float], setu
             + " | ".join(cells)
             + " |"
         )
-    lines += ["", "Final success of every seed:", ""]
+    lines += [*paired(rows), "", "Final success of every seed:", ""]
     lines += ["| | " + " | ".join(map(str, range(count))) + " |", "|---" * (count + 1) + "|"]
     for arm, runs in rows.items():
         lines.append(f"| {arm} | " + " | ".join(f"{final(r):.2f}" for r in runs) + " |")
