@@ -13,6 +13,8 @@ SPLITS: dict[str, tuple[str, ...]] = {
 }
 """Packages of each split: no split has a package of another."""
 
+TASKS_PER_PACKAGE = 60
+
 PACKAGES = tuple(sorted(name for names in SPLITS.values() for name in names))
 
 

@@ -15,8 +15,8 @@ def order(needs: dict[str, list[str]]) -> list[str]:
         task = ready[0]
         result.append(task)
         del waiting[task]
-        for others in waiting.values():
-            others.discard(task)
+        for left in waiting.values():
+            left.discard(task)
     return result
 
 
