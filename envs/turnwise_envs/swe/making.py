@@ -15,14 +15,13 @@ from random import Random
 from turnwise_envs.sandbox import Limits, SandboxFault, open_sandbox
 from turnwise_envs.swe.library import PACKAGES, TASKS_PER_PACKAGE, Package, load_package
 from turnwise_envs.swe.mutations import Mutation, find_mutations, mutated
+from turnwise_envs.swe.tasks import MANIFESTS, all_tests
 
 _TRIAL = Path(__file__).parent / "inside" / "trial.py"
 _LIMITS = Limits(wall_s=7200, cpu_s=7200, memory_mb=2048, output_chars=50_000_000)
 _TEST_TIMEOUT_S = 3.0
 _SHARES = (0.6, 0.3, 0.1)
 """Of tasks with one, two and three bugs."""
-
-MANIFESTS = Path(__file__).parent / "manifests"
 
 
 def candidates(package: Package, count: int, rng: Random) -> list[tuple[Mutation, ...]]:
@@ -40,9 +39,15 @@ def candidates(package: Package, count: int, rng: Random) -> list[tuple[Mutation
     for size, share in enumerate(_SHARES[1:], start=2):
         for _ in range(int(share * count * 2)):
             several = tuple(sorted(rng.sample(singles, size)))
-            if all(a.path != b.path or a.end <= b.start for a, b in pairwise(several)):
+            if all(_apart(package, a, b) for a, b in pairwise(several)):
                 chosen[several] = None
     return list(chosen)
+
+
+def _apart(package: Package, first: Mutation, second: Mutation) -> bool:
+    """Says whether an edit of whole lines can undo one bug and leave the other."""
+    between = package.code[first.path][first.end : second.start]
+    return first.path != second.path or between.count(b"\n") > 2
 
 
 def _of(package: Package, path: str) -> list[Mutation]:
@@ -79,7 +84,7 @@ def make(name: str, count: int = TASKS_PER_PACKAGE) -> list[dict[str, object]]:
     sound, *results = try_all(package, [(), *sets])
     if sound:
         raise SandboxFault(f"{name} does not pass its own tests: {sound}")
-    total = sum(content.count(b"\ndef test_") for content in package.all_tests.values())
+    known = all_tests(name)
     wanted = [round(share * count) for share in _SHARES]
     wanted[0] = count - sum(wanted[1:])
     kept: list[dict[str, object]] = []
@@ -87,12 +92,14 @@ def make(name: str, count: int = TASKS_PER_PACKAGE) -> list[dict[str, object]]:
     for mutations, failing in zip(sets, results, strict=True):
         size = len(mutations)
         text = tuple(mutated(package.code, mutations).values())
-        if not failing or 2 * len(failing) > total or text in seen or not wanted[size - 1]:
+        if not failing or 2 * len(failing) > len(known) or not known.issuperset(failing):
+            continue
+        if text in seen or not wanted[size - 1]:
             continue
         seen.add(text)
         wanted[size - 1] -= 1
         rows = [[m.path, m.start, m.end, m.text, m.kind] for m in mutations]
-        kept.append({"package": name, "mutations": rows, "fails": failing, "of": total})
+        kept.append({"package": name, "mutations": rows, "fails": failing, "of": len(known)})
     return kept
 
 
