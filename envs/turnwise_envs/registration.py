@@ -20,6 +20,7 @@ ENVIRONMENTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         {"size": "small", "max_turns": 20},
     ),
     ("turnwise/TextWorld-v0", "turnwise_envs.textworld:TextWorldEnv", {}),
+    ("turnwise/SWESandbox-v0", "turnwise_envs.swe:SWESandboxEnv", {}),
 )
 """(id, entry point, default arguments); entry points are strings, so nothing is imported yet."""
 

@@ -105,7 +105,7 @@ class SWESandboxEnv(TextEnv):
     | key | type | meaning |
     |---|---|---|
     | `state_key` | str | the content of every file of the work tree, submitted or not |
-    | `belief_key` | str | the files seen, as they were then, and what `test` says of the tree as it is |
+    | `belief_key` | str | the files seen, as they were then, and what `test` says now |
     | `anchor_key` | str | task and package files, and whether `test` was run on them |
     | `metrics` | dict | after `submit`: the shares `fixed` and `broken` of the tests |
     | `cost` | dict | `commands`: 1.0 for `shell` and `test` |

@@ -46,8 +46,8 @@ def candidates(package: Package, count: int, rng: Random) -> list[tuple[Mutation
 
 def _apart(package: Package, first: Mutation, second: Mutation) -> bool:
     """Says whether an edit of whole lines can undo one bug and leave the other."""
-    between = package.code[first.path][first.end : second.start]
-    return first.path != second.path or between.count(b"\n") > 2
+    between = package.code[first.path].decode()[first.end : second.start]
+    return first.path != second.path or between.count("\n") > 2
 
 
 def _of(package: Package, path: str) -> list[Mutation]:

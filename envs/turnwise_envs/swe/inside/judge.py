@@ -6,7 +6,6 @@ the code runs in this process, so it can reach neither the tests, nor pytest, no
 """
 
 import builtins
-import contextlib
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -61,8 +60,11 @@ class Connection:
         """Starts a process for one test, a copy of the one in which modules were imported."""
         self._known_before = dict(self._exceptions)
         self.test += 1
-        self.ask("begin")
-        self._test_runs = True
+        try:
+            self.ask("begin")
+            self._test_runs = True
+        except BaseException as error:  # whatever the code says: the test will find out
+            self._broken = self._broken or f"no process for a test: {error!r}"
 
     def end_test(self) -> None:
         """Ends the process of the current test."""
@@ -71,7 +73,7 @@ class Connection:
                 plain.send(self._requests, ["end", [], {}])
                 while self._await()[0] != "ended":
                     continue
-            except (plain.Broken, OSError) as fault:
+            except (plain.Broken, OSError, LookupError, TypeError, ValueError) as fault:
                 self._broken = f"the code's process cannot be talked to: {fault}"
         self._test_runs = False
         # Numbers given out during the test will name other objects in the next.
@@ -142,7 +144,8 @@ class Connection:
             names = [name for module, name in line if module == "builtins"]
             found = getattr(builtins, names[0], None) if names else None
             # An interruption would end pytest rather than the test.
-            if isinstance(found, type) and issubclass(found, Exception | SystemExit):
+            allowed = (Exception, SystemExit) if self._test_runs else Exception
+            if isinstance(found, type) and issubclass(found, allowed):
                 real = found
             own = [str(name) for module, name in line if module != "builtins"]
             for name in reversed(own):
@@ -305,8 +308,7 @@ class OneProcessPerTest:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self) -> Iterator[None]:
         """Begins and ends the copy around set-up, test and tear-down."""
-        with contextlib.suppress(CodeEnded):  # the test will find out
-            self._connection.begin_test()
+        self._connection.begin_test()
         yield
         self._connection.end_test()
 
