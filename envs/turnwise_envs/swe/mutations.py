@@ -6,6 +6,8 @@ A mutation replaces one stretch of the text, so that all else, comments and layo
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from random import Random
 
 KINDS = (
     "boundary",
@@ -70,15 +72,16 @@ def mutated(files: Mapping[str, bytes], mutations: Sequence[Mutation]) -> dict[s
 def find_mutations(path: str, source: str) -> list[Mutation]:
     """Returns every mutation of a file that leaves it a syntactically valid program, sorted."""
     finder = _Finder(path, source)
-    found = set()
-    for mutation in finder.all():
-        try:
-            mutated = ast.parse(mutation.apply(source))
-        except SyntaxError:
-            continue
-        if ast.dump(mutated) != finder.dumped:
-            found.add(mutation)
-    return sorted(found)
+    return [mutation for mutation in sorted(set(finder.all())) if finder.is_sound(mutation)]
+
+
+def sample_mutations(files: Mapping[str, bytes], count: int, rng: Random) -> list[Mutation]:
+    """Returns some of the mutations of some files, without looking at all of them."""
+    finders = {path: _Finder(path, content.decode()) for path, content in files.items()}
+    found = sorted({mutation for finder in finders.values() for mutation in finder.all()})
+    rng.shuffle(found)
+    sound = (mutation for mutation in found if finders[mutation.path].is_sound(mutation))
+    return list(islice(sound, count))
 
 
 class _Finder:
@@ -87,10 +90,17 @@ class _Finder:
     def __init__(self, path: str, source: str) -> None:
         self._path, self._source = path, source
         self._tree = ast.parse(source)
-        self.dumped = ast.dump(self._tree)
+        self._dumped = ast.dump(self._tree)
         self._lines = [0]
         for line in source.splitlines(keepends=True):
             self._lines.append(self._lines[-1] + len(line))
+
+    def is_sound(self, mutation: Mutation) -> bool:
+        """Says whether what comes out is a program, and another one."""
+        try:
+            return ast.dump(ast.parse(mutation.apply(self._source))) != self._dumped
+        except SyntaxError:
+            return False
 
     def all(self) -> Iterator[Mutation]:
         """Yields the mutations of every function."""

@@ -13,7 +13,7 @@ from turnwise_envs.errors import UsageError
 from turnwise_envs.splits import STREAM, Task, TaskSet, content_id
 from turnwise_envs.swe.grading import TestReport, run_tests
 from turnwise_envs.swe.library import SPLITS, Package, load_package
-from turnwise_envs.swe.mutations import Mutation, find_mutations, mutated
+from turnwise_envs.swe.mutations import Mutation, mutated, sample_mutations
 from turnwise_envs.swe.tools import render_replace
 from turnwise_envs.swe.workspace import Tree
 
@@ -113,14 +113,12 @@ class Repair:
         """Returns commands for edits that look alike and repair nothing, chosen by `seed`."""
         right = set(self.package.code.values())
         found: dict[str, None] = {}
-        for path, content in self.broken_code.items():
-            source = content.decode()
-            for mutation in find_mutations(path, source):
-                changed = mutation.apply(source)
-                if changed.encode() not in right:
-                    found[_edit(path, source, changed)] = None
-        choices = sorted(found.keys() - {*self.edits})
-        return Random(seed).sample(choices, min(_DISTRACTORS, len(choices)))
+        for mutation in sample_mutations(self.broken_code, 2 * _DISTRACTORS, Random(seed)):
+            before = self.broken_code[mutation.path].decode()
+            after = mutation.apply(before)
+            if after.encode() not in right:
+                found[_edit(mutation.path, before, after)] = None
+        return [edit for edit in found if edit not in self.edits][:_DISTRACTORS]
 
 
 def _edit(path: str, before: str, after: str) -> str:
