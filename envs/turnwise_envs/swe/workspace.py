@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from turnwise_envs.sandbox import Completed, Limits, Sandbox, SandboxFileError, open_sandbox
 
 COMMAND_LIMITS = Limits(
-    wall_s=20.0, cpu_s=20.0, memory_mb=512, processes=64, file_mb=16, disk_mb=64
+    wall_s=40.0, cpu_s=20.0, memory_mb=512, processes=64, file_mb=16, disk_mb=64
 )
 """For one command of the agent."""
 
