@@ -20,7 +20,7 @@ _PROGRAMS = ".judge"
 _PASSED, _SOME_FAILED, _INTERRUPTED, _NONE_COLLECTED = 0, 1, 2, 5
 _VERDICT_EXITS = (_PASSED, _SOME_FAILED, _INTERRUPTED, _NONE_COLLECTED)
 
-TEST_LIMITS = Limits(wall_s=60.0, cpu_s=60.0, memory_mb=1024, processes=64, output_chars=20_000)
+TEST_LIMITS = Limits(wall_s=300.0, cpu_s=60.0, memory_mb=1024, processes=64, output_chars=20_000)
 """For one grading, on each side."""
 
 
@@ -49,7 +49,7 @@ def run_tests(
     roots: Sequence[str],
     isolation: str = "auto",
     limits: Limits = TEST_LIMITS,
-    test_timeout_s: float = 10.0,
+    test_timeout_s: float = 5.0,
 ) -> TestReport:
     """Runs tests against code, each in a fresh sandbox of its own, joined by a pipe.
 
@@ -63,7 +63,7 @@ def run_tests(
         roots: names of the top-level modules that are the code's.
         isolation: as for `open_sandbox`.
         limits: of each of the two sandboxes.
-        test_timeout_s: seconds by the clock for one test.
+        test_timeout_s: processor seconds for one test; ten times as many by the clock.
 
     Raises:
         UsageError: If there are no tests or no roots.

@@ -19,7 +19,7 @@ from turnwise_envs.swe.tasks import MANIFESTS, all_tests
 
 _TRIAL = Path(__file__).parent / "inside" / "trial.py"
 _LIMITS = Limits(wall_s=7200, cpu_s=7200, memory_mb=2048, output_chars=50_000_000)
-_TEST_TIMEOUT_S = 3.0
+_TEST_TIMEOUT_S = 2.0
 _SHARES = (0.6, 0.3, 0.1)
 """Of tasks with one, two and three bugs."""
 

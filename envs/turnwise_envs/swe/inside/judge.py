@@ -30,7 +30,7 @@ class Connection:
 
     def __init__(self, replies: int, requests: int, timeout_s: float) -> None:
         self._replies, self._requests = replies, requests
-        self._patience_s = timeout_s + _SLACK_S
+        self._patience_s = plain.CLOCK_FACTOR * timeout_s + _SLACK_S
         self._functions: list[Callable[..., Any]] = []
         self._exceptions: dict[int, type[BaseException]] = {}
         self._known_before: dict[int, type[BaseException]] = {}

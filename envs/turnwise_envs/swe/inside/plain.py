@@ -14,6 +14,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+CLOCK_FACTOR = 10
+"""A test may take this many times its processor seconds by the clock."""
 DEEPEST = 100
 LONGEST = 1 << 24
 _LENGTH = struct.Struct("!I")
