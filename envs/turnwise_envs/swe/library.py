@@ -7,7 +7,7 @@ from pathlib import Path
 _FOLDER = Path(__file__).parent / "packages"
 
 SPLITS: dict[str, tuple[str, ...]] = {
-    "train": ("ledger",),
+    "train": ("ledger", "routes"),
     "valid": ("spans",),
     "test": ("typeset",),
 }
