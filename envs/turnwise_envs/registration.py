@@ -23,6 +23,7 @@ ENVIRONMENTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("turnwise/WebShop-v0", "turnwise_envs.webshop:WebShopEnv", {}),
     ("turnwise/MultiHopSearch-v0", "turnwise_envs.search:MultiHopSearchEnv", {}),
     ("turnwise/MathVerifier-v0", "turnwise_envs.math:MathVerifierEnv", {}),
+    ("turnwise/SWESandbox-v0", "turnwise_envs.swe:SWESandboxEnv", {}),
 )
 """(id, entry point, default arguments); entry points are strings, so nothing is imported yet."""
 

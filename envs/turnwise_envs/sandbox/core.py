@@ -123,7 +123,19 @@ class Sandbox:
 
     def list(self) -> list[str]:
         """Returns the paths of the regular files in the work folder, sorted."""
-        return self._open_folder().names()
+        return [*self._open_folder().stamps()]
+
+    def stamps(self) -> dict[str, tuple[int, ...]]:
+        """Returns a stamp for each regular file; one that stays the same has not been written."""
+        return self._open_folder().stamps()
+
+    def delete(self, path: str) -> None:
+        """Removes a file of the work folder.
+
+        Raises:
+            SandboxFileError: If it is missing, or reached through `..` or a symbolic link.
+        """
+        self._open_folder().delete(path)
 
     def close(self) -> None:
         """Ends every process and drops the folders; harmless when called again."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from turnwise_envs.sandbox.limits import SandboxFileError
 
 _DEEPEST = 64
-"""Folders below each other that `WorkFolder.names` follows; a descriptor is open for each."""
+"""Folders below each other that `WorkFolder.stamps` follows; a descriptor is open for each."""
 
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -85,14 +85,21 @@ class WorkFolder:
             raise SandboxFileError(errno.EFBIG, reason, path)
         return content
 
-    def names(self) -> list[str]:
-        """Returns the paths of all regular files, sorted; links are not followed."""
-        found: list[str] = []
+    def delete(self, path: str) -> None:
+        """Removes a file, or a link itself."""
+        with self._parent(path) as (folder, name):
+            os.unlink(name, dir_fd=folder)
+
+    def stamps(self) -> dict[str, tuple[int, ...]]:
+        """Returns path -> stamp of all regular files, by path; links are not followed."""
+        found: dict[str, tuple[int, ...]] = {}
         with _errors("."):
             self._collect(self._descriptor, ".", "", _DEEPEST, found)
-        return sorted(found)
+        return dict(sorted(found.items()))
 
-    def _collect(self, parent: int, name: str, above: str, depth: int, found: list[str]) -> None:
+    def _collect(
+        self, parent: int, name: str, above: str, depth: int, found: dict[str, tuple[int, ...]]
+    ) -> None:
         if depth == 0:
             reason = f"The work folder must have at most {_DEEPEST} folders below each other"
             raise SandboxFileError(errno.ENAMETOOLONG, reason, above)
@@ -107,7 +114,13 @@ class WorkFolder:
                     if entry.is_dir(follow_symlinks=False):
                         self._collect(here, entry.name, f"{path}/", depth - 1, found)
                     elif entry.is_file(follow_symlinks=False):
-                        found.append(path)
+                        seen = entry.stat(follow_symlinks=False)
+                        found[path] = (
+                            seen.st_ino,
+                            seen.st_size,
+                            seen.st_mtime_ns,
+                            seen.st_ctime_ns,
+                        )
         finally:
             os.close(here)
 

@@ -1,0 +1,134 @@
+"""Grading a repair: fresh sandboxes, tests out of the code's reach, a report to go by."""
+
+import importlib.util
+import os
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from turnwise_envs.errors import DependencyNotInstalled, EnvironmentFault, UsageError
+from turnwise_envs.sandbox import Completed, Limits, open_sandbox
+from turnwise_envs.sandbox.inside import wire
+
+_INSIDE = Path(__file__).parent / "inside"
+_PYTHON = (sys.executable, "-B")
+_REPORT = "report.xml"
+_PROGRAMS = ".judge"
+_PASSED, _SOME_FAILED, _INTERRUPTED, _NONE_COLLECTED = 0, 1, 2, 5
+_VERDICT_EXITS = (_PASSED, _SOME_FAILED, _INTERRUPTED, _NONE_COLLECTED)
+
+TEST_LIMITS = Limits(wall_s=300.0, cpu_s=60.0, memory_mb=1024, processes=64, output_chars=20_000)
+"""For one grading, on each side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestReport:
+    """What came of the tests."""
+
+    __test__ = False  # no test of pytest's, in spite of its name
+
+    passed: frozenset[str]
+    """Ids of the tests that ran and passed."""
+    failed: dict[str, str]
+    """Id of every other test, skipped ones too, and the first line of why."""
+    exit_code: int
+    """Of the test runner: 0 only where everything that was collected passed."""
+    killed_by: str | None
+    """The limit that ended the test runner, if one did."""
+    output: str
+    """What the test runner printed."""
+
+
+def run_tests(
+    code: Mapping[str, bytes],
+    tests: Mapping[str, bytes],
+    *,
+    roots: Sequence[str],
+    isolation: str = "auto",
+    limits: Limits = TEST_LIMITS,
+    test_timeout_s: float = 5.0,
+) -> TestReport:
+    """Runs tests against code, each in a fresh sandbox of its own, joined by a pipe.
+
+    The tests import stand-ins for the code's modules. What is exact data (numbers, texts, lists,
+    ...) comes back by value, anything else by number, so that nothing of the code, whatever it
+    does, runs where tests, test runner and report are.
+
+    Args:
+        code: path and content of the files that are judged.
+        tests: likewise of the test files, with all they need; files named `test_*.py` are run.
+        roots: names of the top-level modules that are the code's.
+        isolation: as for `open_sandbox`.
+        limits: of each of the two sandboxes.
+        test_timeout_s: processor seconds for one test; ten times as many by the clock.
+
+    Raises:
+        UsageError: If there are no tests or no roots.
+        DependencyNotInstalled: If pytest is missing.
+        EnvironmentFault: If the test runner broke, or a sandbox did.
+    """
+    names = sorted(path for path in tests if os.path.basename(path).startswith("test_"))
+    if not names or not roots:
+        raise UsageError(f"tests and roots must not be empty, got {names} and {[*roots]}.")
+    if importlib.util.find_spec("pytest") is None:
+        raise DependencyNotInstalled(
+            "Grading a repair needs pytest. Install it with pip install pytest."
+        )
+    programs = {
+        name: (_INSIDE / f"{name}.py").read_bytes() for name in ("plain", "judge", "worker")
+    }
+    judge_files = {f"{_PROGRAMS}/{name}.py": programs[name] for name in ("plain", "judge")}
+    worker_files = {f"{_PROGRAMS}/{name}.py": programs[name] for name in ("plain", "worker")}
+    python = [sys.executable, "-B"]
+    work = [*python, f"{_PROGRAMS}/worker.py", f"{test_timeout_s}"]
+    judge = [
+        *python,
+        f"{_PROGRAMS}/judge.py",
+        f"{test_timeout_s}",
+        ",".join(roots),
+        _REPORT,
+        *names,
+    ]
+    with (
+        ThreadPoolExecutor(1) as pool,
+        open_sandbox(isolation, limits, {**code, **worker_files}) as workers,
+        open_sandbox(isolation, limits, {**tests, **judge_files}) as judges,
+    ):
+        (requests, to_worker), (replies, to_judge) = os.pipe(), os.pipe()
+        patient = replace(limits, wall_s=2 * limits.wall_s)
+        working = pool.submit(workers.run, work, connect=(requests, to_judge), limits=patient)
+        env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        done = judges.run([*judge, *names], connect=(replies, to_worker), env=env)
+        workers.send(wire.KILL, b"over")
+        working.result()
+        report = judges.read(_REPORT) if _REPORT in judges.list() else b""
+    return _report(done, report)
+
+
+def _programs(*names: str) -> dict[str, bytes]:
+    return {f"{_PROGRAMS}/{name}.py": (_INSIDE / f"{name}.py").read_bytes() for name in names}
+
+
+def _report(done: Completed, xml: bytes) -> TestReport:
+    if done.killed_by is None and (done.returncode not in _VERDICT_EXITS or not xml):
+        raise EnvironmentFault(
+            f"The test runner broke, exit code {done.returncode}: {done.stderr[-2000:]}"
+        )
+    passed, failed = set(), {}
+    for case in ElementTree.fromstring(xml).iter("testcase") if xml else ():
+        name = f"{case.get('classname')}::{case.get('name')}"
+        bad = [part for kind in ("failure", "error", "skipped") for part in case.iter(kind)]
+        if bad:
+            failed[name] = (bad[0].get("message") or bad[0].tag).strip().split("\n")[0][:200]
+        elif name not in failed:
+            passed.add(name)
+    return TestReport(
+        passed=frozenset(passed - failed.keys()),
+        failed=failed,
+        exit_code=done.returncode,
+        killed_by=done.killed_by,
+        output=done.stderr,
+    )
