@@ -36,7 +36,7 @@ def occurrences(rule: Rule, start: Date, until: Date) -> list[Date]:
 
 def _by_months(step: int, start: Date, last: int) -> list[Date]:
     """Steps from the start, so that a short month shortens no other; months too short count."""
-    found = []
+    found: list[Date] = []
     months = 0
     while True:
         date = add_months(start, months)
@@ -49,7 +49,7 @@ def _by_months(step: int, start: Date, last: int) -> list[Date]:
 def _by_weeks(rule: Rule, start: Date, last: int) -> list[Date]:
     first = day_number(start)
     monday = first - weekday(start)
-    found = []
+    found: list[Date] = []
     while monday <= last:
         for day in sorted(set(rule.on)):
             if first <= monday + day <= last:

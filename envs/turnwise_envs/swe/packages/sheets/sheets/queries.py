@@ -1,6 +1,7 @@
 """Questions to records. None of them changes the records."""
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 Record = dict[str, Any]
@@ -28,7 +29,7 @@ def order_by(records: Sequence[Record], *names: str) -> list[Record]:
         column = name.removeprefix("-")
         known = [record for record in result if record.get(column) is not None]
         unknown = [record for record in result if record.get(column) is None]
-        known.sort(key=lambda record, column=column: record[column], reverse=down)
+        known.sort(key=itemgetter(column), reverse=down)
         result = known + unknown
     return result
 

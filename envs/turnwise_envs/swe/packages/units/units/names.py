@@ -8,7 +8,12 @@ class UnitError(Exception):
 
 
 BASE = ("m", "kg", "s")
-_PREFIXES = {"k": 1000, "c": Fraction(1, 100), "m": Fraction(1, 1000), "M": 1000000}
+_PREFIXES = {
+    "k": Fraction(1000),
+    "c": Fraction(1, 100),
+    "m": Fraction(1, 1000),
+    "M": Fraction(1000000),
+}
 _PREFIXED = ("m", "g", "s", "N", "J", "W")
 _UNITS: dict[str, tuple[Fraction, tuple[int, int, int]]] = {
     "m": (Fraction(1), (1, 0, 0)),
@@ -47,7 +52,8 @@ def parse_unit(text: str) -> tuple[Fraction, tuple[int, ...]]:
 
     A stroke divides by the one unit behind it.
     """
-    size, dimension = Fraction(1), (0, 0, 0)
+    size = Fraction(1)
+    dimension: tuple[int, ...] = (0, 0, 0)
     if not text:
         return size, dimension
     sign = 1

@@ -51,7 +51,8 @@ def parse(text: str) -> Version:
         raise ValueError(f"{text!r} has an empty label")
     if any(len(part) > 1 and part.startswith("0") for part in parts):
         raise ValueError(f"{text!r} has a number that begins with 0")
-    return Version(*(int(part) for part in parts), label=label)
+    major, minor, patch = [*map(int, parts), 0, 0][:3]
+    return Version(major, minor, patch, label)
 
 
 def newest(texts: Iterable[str], early: bool = False) -> str | None:
