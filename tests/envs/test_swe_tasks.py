@@ -3,13 +3,16 @@
 import ast
 import json
 from random import Random
+from typing import Any
 
 import pytest
 from sandboxes import CONTAINED, why_not
 
 from turnwise_envs.errors import UsageError
 from turnwise_envs.swe import tools
+from turnwise_envs.swe.grading import run_tests
 from turnwise_envs.swe.library import PACKAGES, SPLITS, load_package
+from turnwise_envs.swe.making import try_all
 from turnwise_envs.swe.mutations import KINDS, Mutation, find_mutations, mutated, sample_mutations
 from turnwise_envs.swe.tasks import MANIFESTS, Repair, all_tests, repair_tasks
 
@@ -35,6 +38,17 @@ def changes(kind: str) -> set[tuple[str, str]]:
         if mutation.kind == kind and len(old) == len(new):
             found |= {(a.strip(), b.strip()) for a, b in zip(old, new, strict=True) if a != b}
     return found
+
+
+def manifest(name: str) -> list[dict[str, Any]]:
+    """Returns the tasks of a package as they were recorded."""
+    lines = (MANIFESTS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def bugs(row: dict[str, Any]) -> tuple[Mutation, ...]:
+    """Returns the mutations of a recorded task."""
+    return tuple(Mutation(*parts) for parts in row["mutations"])
 
 
 def test_each_kind_of_bug() -> None:
@@ -96,10 +110,33 @@ def test_the_manifest_of_a_split(split: str) -> None:
         assert 1 <= len(repair.mutations) <= 3
 
 
+def test_there_are_many_tasks_of_many_kinds() -> None:
+    ids = [task_id for split in SPLITS for task_id in repair_tasks(split).ids]
+    assert len(set(ids)) == len(ids) >= 1000
+    assert len(PACKAGES) >= 20
+    rows = [row for name in PACKAGES for row in manifest(name)]
+    assert len(rows) == len(ids)
+    assert {mutation[-1] for row in rows for mutation in row["mutations"]} == set(KINDS)
+    assert {len(row["mutations"]) for row in rows} == {1, 2, 3}
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_no_two_tasks_of_a_package_are_the_same_text(name: str) -> None:
+    code = load_package(name).code
+    texts = [tuple(mutated(code, bugs(row)).values()) for row in manifest(name)]
+    assert len(set(texts)) == len(texts) >= 40
+    assert tuple(code.values()) not in texts
+    for row in manifest(name):
+        assert (row["package"], row["of"]) == (name, len(all_tests(name)))
+
+
 def test_splits_have_different_packages() -> None:
     names = [name for part in SPLITS.values() for name in part]
     assert len(names) == len(set(names)) == len(PACKAGES)
     assert {path.stem for path in MANIFESTS.glob("*.jsonl")} == set(PACKAGES)
+    packages = [load_package(name) for name in PACKAGES]
+    modules = [content for package in packages for content in package.code.values()]
+    assert len(set(modules)) == len(modules)
 
 
 def test_there_is_no_stream() -> None:
@@ -110,7 +147,7 @@ def test_there_is_no_stream() -> None:
 @pytest.mark.parametrize("split", SPLITS)
 def test_the_edits_repair_and_the_wrong_ones_do_not(split: str) -> None:
     tasks = repair_tasks(split)
-    for task in [*tasks][::7]:
+    for task in [*tasks][::23]:
         repair = tasks.repair(task)
         tree = dict(repair.tree)
         for edit in repair.edits:
@@ -155,14 +192,36 @@ def test_a_sample_is_verified_again(split: str) -> None:
         assert grade.broken == 0.0
 
 
+@pytest.mark.skipif(all(why_not(name) for name in CONTAINED), reason="no isolation works here")
+def test_a_sample_fails_as_recorded() -> None:
+    for name in Random(len(PACKAGES)).sample(PACKAGES, 4):
+        rows = Random(name).sample(manifest(name), 3)
+        assert try_all(load_package(name), [(), *map(bugs, rows)]) == [
+            [],
+            *(row["fails"] for row in rows),
+        ]
+
+
 @pytest.mark.slow
+@pytest.mark.skipif(all(why_not(name) for name in CONTAINED), reason="no isolation works here")
 @pytest.mark.parametrize("name", PACKAGES)
 def test_the_verification_of_every_task_is_what_was_recorded(name: str) -> None:
-    from turnwise_envs.swe.making import try_all
+    rows = manifest(name)
+    expected = [[], *(row["fails"] for row in rows)]
+    assert try_all(load_package(name), [(), *map(bugs, rows)]) == expected
 
-    rows = [json.loads(line) for line in (MANIFESTS / f"{name}.jsonl").read_text().splitlines()]
-    sets = [tuple(Mutation(*parts) for parts in row["mutations"]) for row in rows]
-    assert try_all(load_package(name), [(), *sets]) == [[], *(row["fails"] for row in rows)]
+
+@pytest.mark.slow
+@pytest.mark.skipif(all(why_not(name) for name in CONTAINED), reason="no isolation works here")
+@pytest.mark.parametrize("name", PACKAGES)
+def test_every_task_is_graded_as_recorded(name: str) -> None:
+    package = load_package(name)
+    sound = run_tests(package.code, package.all_tests, roots=[name])
+    assert (sound.passed, sound.failed) == (all_tests(name), {})
+    for row in manifest(name):
+        code = mutated(package.code, bugs(row))
+        report = run_tests(code, package.all_tests, roots=[name])
+        assert sorted(report.failed) == row["fails"], row
 
 
 def test_a_patch_is_what_is_in_the_package_alone() -> None:

@@ -22,6 +22,7 @@ _LIMITS = Limits(wall_s=7200, cpu_s=7200, memory_mb=2048, output_chars=50_000_00
 _TEST_TIMEOUT_S = 2.0
 _SHARES = (0.6, 0.3, 0.1)
 """Of tasks with one, two and three bugs."""
+_SMALLEST_BATCH = 12
 
 
 def candidates(package: Package, count: int, rng: Random) -> list[tuple[Mutation, ...]]:
@@ -77,30 +78,42 @@ def try_all(package: Package, sets: list[tuple[Mutation, ...]]) -> list[list[str
 
 
 def make(name: str, count: int = TASKS_PER_PACKAGE) -> list[dict[str, object]]:
-    """Returns the verified tasks of a package, as the manifest has them."""
+    """Returns the verified tasks of a package, as the manifest has them.
+
+    Raises:
+        SandboxFault: If the package does not pass its own tests, or they could not be run.
+    """
     package = load_package(name)
-    rng = Random(name)
-    sets = candidates(package, count, rng)
-    sound, *results = try_all(package, [(), *sets])
+    (sound,) = try_all(package, [()])
     if sound:
         raise SandboxFault(f"{name} does not pass its own tests: {sound}")
-    known = all_tests(name)
-    wanted = [round(share * count) for share in _SHARES]
-    wanted[0] = count - sum(wanted[1:])
+    shares = [round(share * count) for share in _SHARES]
+    shares[0] = count - sum(shares[1:])
+    sets = candidates(package, count, Random(name))
     kept: list[dict[str, object]] = []
-    seen: set[tuple[bytes, ...]] = set()
-    for mutations, failing in zip(sets, results, strict=True):
-        size = len(mutations)
-        text = tuple(mutated(package.code, mutations).values())
-        if not failing or 2 * len(failing) > len(known) or not known.issuperset(failing):
-            continue
-        if text in seen or not wanted[size - 1]:
-            continue
-        seen.add(text)
-        wanted[size - 1] -= 1
-        rows = [[m.path, m.start, m.end, m.text, m.kind] for m in mutations]
-        kept.append({"package": name, "mutations": rows, "fails": failing, "of": len(known)})
+    for size, wanted in enumerate(shares, start=1):
+        kept += _verified(package, [some for some in sets if len(some) == size], wanted)
     return kept
+
+
+def _verified(
+    package: Package, sets: list[tuple[Mutation, ...]], wanted: int
+) -> list[dict[str, object]]:
+    """Returns the first `wanted` sets that make a task, trying no more than it takes."""
+    known = all_tests(package.name)
+    kept: dict[tuple[bytes, ...], dict[str, object]] = {}
+    tried = 0
+    while tried < len(sets) and len(kept) < wanted:
+        batch = sets[tried : tried + max(_SMALLEST_BATCH, wanted - len(kept))]
+        tried += len(batch)
+        for mutations, failing in zip(batch, try_all(package, batch), strict=True):
+            if not failing or 2 * len(failing) > len(known) or not known.issuperset(failing):
+                continue
+            text = tuple(mutated(package.code, mutations).values())
+            rows = [[m.path, m.start, m.end, m.text, m.kind] for m in mutations]
+            row = {"package": package.name, "mutations": rows, "fails": failing, "of": len(known)}
+            kept.setdefault(text, row)
+    return list(kept.values())[:wanted]
 
 
 def main() -> None:

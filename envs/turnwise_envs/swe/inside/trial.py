@@ -41,7 +41,7 @@ def failures() -> list[str]:
     sys.dont_write_bytecode = True
     plugin = Failures()
     options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull]
-    options += ["--rootdir=.", "--import-mode=importlib"]
+    options += ["--rootdir=.", "--import-mode=importlib", "--assert=plain"]
     with redirect_stdout(io.StringIO()):
         code = pytest.main([*options, "tests", "held_out"], plugins=[plugin])
     if code != bool(plugin.found) and code != pytest.ExitCode.INTERRUPTED:
