@@ -1,5 +1,6 @@
 """Runs untrusted code: commands and Python sessions, separated from the host and limited."""
 
+from turnwise_envs.sandbox.containers import Container, ContainerImage, Place, open_place
 from turnwise_envs.sandbox.core import Sandbox, best_isolation, open_sandbox
 from turnwise_envs.sandbox.limits import (
     Completed,
@@ -12,12 +13,16 @@ from turnwise_envs.sandbox.python_session import PythonSession
 
 __all__ = [
     "Completed",
+    "Container",
+    "ContainerImage",
     "Limits",
+    "Place",
     "PythonResult",
     "PythonSession",
     "Sandbox",
     "SandboxFault",
     "SandboxFileError",
     "best_isolation",
+    "open_place",
     "open_sandbox",
 ]

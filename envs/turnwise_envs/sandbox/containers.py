@@ -8,13 +8,14 @@ import select
 import threading
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Self
 
 from turnwise_envs.errors import UsageError
 from turnwise_envs.sandbox.channel import Channel
+from turnwise_envs.sandbox.core import Sandbox, open_sandbox
 from turnwise_envs.sandbox.engine import Engine, Kind, engine
 from turnwise_envs.sandbox.files import parts_of
 from turnwise_envs.sandbox.image import BASE_IMAGE
@@ -27,6 +28,7 @@ _CHUNK = 1 << 18
 _MOST_WAITING = 1 << 20
 """Bytes that wait to be passed on; then no more is taken from where they come."""
 _GLANCE_S = 1.0
+_MOST_READ = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -155,14 +157,29 @@ class Container:
             for path, data in files.items():
                 self._channel.send_all(wire.DATA, data)
                 self.send(wire.WRITE, os.fsencode(path))
-            self._answers(len(gone) + len(files))
+            answers = self._answers(len(gone) + len(files))
+        for answer in answers:
+            _content(answer)
 
-    def read(self, path: str, max_bytes: int = 16 << 20) -> bytes:
+    def read(self, path: str, max_bytes: int = _MOST_READ) -> bytes:
         """Returns the content of a regular file of the work folder; as `Sandbox.read`."""
         with self._lock:
             parts_of(path)
             self.send(wire.READ, json.dumps([path, max_bytes]).encode())
-            return self._answers(1)[0]
+            return _content(self._answers(1)[0])
+
+    def read_all(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """Returns the content of files; those that `read` refuses are left out."""
+        asked = [*paths]
+        with self._lock:
+            for path in asked:
+                self.send(wire.READ, json.dumps([path, _MOST_READ]).encode())
+            answers = self._answers(len(asked))
+        return {
+            path: answer
+            for path, answer in zip(asked, answers, strict=True)
+            if isinstance(answer, bytes)
+        }
 
     def list(self) -> list[str]:
         """Returns the paths of the regular files in the work folder, sorted."""
@@ -172,7 +189,7 @@ class Container:
         """Returns a stamp for each regular file; as `Sandbox.stamps`."""
         with self._lock:
             self.send(wire.STAMPS, b"")
-            found = json.loads(self._answers(1)[0])
+            found = json.loads(_content(self._answers(1)[0]))
         return {path: tuple(stamp) for path, stamp in found.items()}
 
     def send(self, kind: bytes, payload: bytes = b"") -> None:
@@ -196,21 +213,19 @@ class Container:
     ) -> None:
         self.close()
 
-    def _answers(self, count: int) -> builtins.list[bytes]:
-        """Returns what came of so many requests about files; raises the first refusal."""
-        answers: builtins.list[bytes] = []
-        data, refused = bytearray(), None
+    def _answers(self, count: int) -> "builtins.list[bytes | SandboxFileError]":
+        """Returns what came of so many requests about files: content, or the refusal."""
+        answers: builtins.list[bytes | SandboxFileError] = []
+        data = bytearray()
         while len(answers) < count:
             for kind, payload in self._channel.wait(_PATIENCE_S):
                 if kind == wire.DATA:
                     data += payload
-                    continue
-                answers.append(bytes(data))
-                data.clear()
-                if kind == wire.REFUSED and refused is None:
-                    refused = SandboxFileError(*json.loads(payload))
-        if refused is not None:
-            raise refused
+                elif kind == wire.REFUSED:
+                    answers.append(SandboxFileError(*json.loads(payload)))
+                else:
+                    answers.append(bytes(data))
+                    data.clear()
         return answers
 
     def _follow(self, limits: Limits, joint: "_Joint") -> Completed:
@@ -327,7 +342,26 @@ class _Joint:
             self._waiting.clear()
 
 
+def _content(answer: bytes | SandboxFileError) -> bytes:
+    if isinstance(answer, SandboxFileError):
+        raise answer
+    return answer
+
+
 def _closed(descriptor: int) -> int:
     if descriptor >= 0:
         os.close(descriptor)
     return -1
+
+
+Place = str | ContainerImage
+"""Where code runs: an isolation of this machine, as `open_sandbox` takes it, or an image."""
+
+
+def open_place(
+    place: Place, limits: Limits | None = None, files: Mapping[str, bytes] | None = None
+) -> Sandbox | Container:
+    """Opens a sandbox on this machine, or a container; raises what either raises."""
+    if isinstance(place, ContainerImage):
+        return place.open(limits, files)
+    return open_sandbox(place, limits, files)
