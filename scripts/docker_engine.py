@@ -2,10 +2,10 @@
 
     python scripts/docker_engine.py [--storage-driver DRIVER] [COMMAND...]
 
-The engine of the environment (DOCKER_HOST) is used if it answers. Otherwise one is started, as root,
-in a temporary folder that is removed afterwards, without bridge, iptables or registry; where dockerd
-is missing, Debian's docker.io is installed. The image for repair tasks is built from this machine's
-Python where the engine lacks it. Without a COMMAND the engine stays until this script is
+The engine of the environment (DOCKER_HOST) is used if it answers. Otherwise one is started, as
+root, in a temporary folder that is removed afterwards, without bridge, iptables or registry; where
+dockerd is missing, Debian's docker.io is installed. The image for repair tasks is built from this
+machine's Python where the engine lacks it. Without a COMMAND the engine stays until this script is
 interrupted. The exit code is the command's, or 3 where no engine can be had.
 """
 

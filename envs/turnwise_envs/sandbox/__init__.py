@@ -1,6 +1,11 @@
 """Runs untrusted code: commands and Python sessions, separated from the host and limited."""
 
-from turnwise_envs.sandbox.containers import Container, ContainerImage, Place, open_place
+from turnwise_envs.sandbox.containers import (
+    Container,
+    ContainerImage,
+    Isolation,
+    open_isolated,
+)
 from turnwise_envs.sandbox.core import Sandbox, best_isolation, open_sandbox
 from turnwise_envs.sandbox.limits import (
     Completed,
@@ -15,14 +20,14 @@ __all__ = [
     "Completed",
     "Container",
     "ContainerImage",
+    "Isolation",
     "Limits",
-    "Place",
     "PythonResult",
     "PythonSession",
     "Sandbox",
     "SandboxFault",
     "SandboxFileError",
     "best_isolation",
-    "open_place",
+    "open_isolated",
     "open_sandbox",
 ]

@@ -354,14 +354,14 @@ def _closed(descriptor: int) -> int:
     return -1
 
 
-Place = str | ContainerImage
-"""Where code runs: an isolation of this machine, as `open_sandbox` takes it, or an image."""
+Isolation = str | ContainerImage
+"""How code is kept apart: a name, as `open_sandbox` takes it, or the image of a container."""
 
 
-def open_place(
-    place: Place, limits: Limits | None = None, files: Mapping[str, bytes] | None = None
+def open_isolated(
+    isolation: Isolation, limits: Limits | None = None, files: Mapping[str, bytes] | None = None
 ) -> Sandbox | Container:
     """Opens a sandbox on this machine, or a container; raises what either raises."""
-    if isinstance(place, ContainerImage):
-        return place.open(limits, files)
-    return open_sandbox(place, limits, files)
+    if isinstance(isolation, ContainerImage):
+        return isolation.open(limits, files)
+    return open_sandbox(isolation, limits, files)

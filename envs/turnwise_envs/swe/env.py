@@ -10,7 +10,7 @@ import numpy as np
 
 from turnwise_envs.core import StepResult, TextEnv, digest
 from turnwise_envs.errors import UsageError
-from turnwise_envs.sandbox import ContainerImage, Place, SandboxFileError
+from turnwise_envs.sandbox import ContainerImage, Isolation, SandboxFileError
 from turnwise_envs.sandbox.image import BASE_IMAGE
 from turnwise_envs.spaces import cut_middle
 from turnwise_envs.splits import Task, TaskSet
@@ -120,9 +120,9 @@ class SWESandboxEnv(TextEnv):
 
     | argument | default | meaning |
     |---|---|---|
-    | `backend` | "local" | "local": sandboxes of this machine; "docker": containers; or a `Workspace` |
+    | `backend` | "local" | "local" or "docker" sandboxes; or a `Workspace` of one's own |
     | `isolation` | "auto" | of local sandboxes: see `turnwise_envs.sandbox.open_sandbox` |
-    | `image` | "turnwise/base:1" | of containers: a name, or a `turnwise_envs.sandbox.ContainerImage` |
+    | `image` | "turnwise/base:1" | of containers; or a `ContainerImage` of the sandbox package |
     | `level_rewards` | (0, 0, 1) | of completion, modification, resolution |
 
     ## Registered Configurations
@@ -164,7 +164,7 @@ class SWESandboxEnv(TextEnv):
         self._scripted = backend if isinstance(backend, Workspace) else None
         if isinstance(image, str):
             image = ContainerImage(image)
-        self._place: Place = image if backend == "docker" else isolation
+        self._isolation: Isolation = image if backend == "docker" else isolation
         self._level_rewards = tuple(float(value) for value in level_rewards)
         self._repair: Repair | None = None
         self._tree: Tree = {}
@@ -227,7 +227,7 @@ class SWESandboxEnv(TextEnv):
 
     def _run(self, call: Call) -> StepResult:
         if self._workspace is None:
-            self._workspace = self._scripted or SandboxWorkspace(self._place)
+            self._workspace = self._scripted or SandboxWorkspace(self._isolation)
         is_test = call.tool == "test"
         try:
             done, tree = self._workspace.run(_TEST if is_test else call.text, self._tree)
@@ -248,7 +248,7 @@ class SWESandboxEnv(TextEnv):
 
     def _submit(self) -> StepResult:
         assert self._repair is not None
-        grade = self._repair.grade(self._tree, self._place)
+        grade = self._repair.grade(self._tree, self._isolation)
         self._submitted = True
         reached = (True, grade.modified, grade.verdict == "resolved")
         components = {

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from turnwise_envs.sandbox import (
     Completed,
     Container,
+    Isolation,
     Limits,
-    Place,
     Sandbox,
-    open_place,
+    open_isolated,
 )
 
 COMMAND_LIMITS = Limits(
@@ -48,12 +48,12 @@ class SandboxWorkspace(Workspace):
     """A sandbox or a container, opened with the first command.
 
     Args:
-        place: where: an isolation of this machine, or an image of containers.
+        isolation: a name, as for `open_sandbox`, or the image of a container.
         limits: of one command.
     """
 
-    def __init__(self, place: Place = "auto", limits: Limits = COMMAND_LIMITS) -> None:
-        self._place, self._limits = place, limits
+    def __init__(self, isolation: Isolation = "auto", limits: Limits = COMMAND_LIMITS) -> None:
+        self._isolation, self._limits = isolation, limits
         self._sandbox: Sandbox | Container | None = None
         self._known: Tree = {}
         self._stamps: dict[str, tuple[int, ...]] = {}
@@ -61,7 +61,7 @@ class SandboxWorkspace(Workspace):
     def run(self, command: str, tree: Tree) -> tuple[Completed, Tree]:
         """Runs a command in the sandbox."""
         if self._sandbox is None:
-            self._sandbox = open_place(self._place, self._limits)
+            self._sandbox = open_isolated(self._isolation, self._limits)
         changed = {path: c for path, c in tree.items() if self._known.get(path) != c}
         self._sandbox.change(changed, sorted(self._known.keys() - tree.keys()))
         for path in changed:
@@ -75,11 +75,8 @@ class SandboxWorkspace(Workspace):
         """Returns the work tree; reads only what was written since the last look."""
         assert self._sandbox is not None
         stamps = self._sandbox.stamps()
-        written = [
-            path
-            for path, stamp in stamps.items()
-            if self._stamps.get(path) != stamp or path not in tree
-        ]
+        known = {path: stamp for path, stamp in self._stamps.items() if path in tree}
+        written = [path for path, stamp in stamps.items() if known.get(path) != stamp]
         # What its own user cannot read is as if it were not there.
         found = self._sandbox.read_all(written)
         kept = {path: tree[path] for path in stamps.keys() - written}
