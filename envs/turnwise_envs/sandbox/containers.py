@@ -16,9 +16,8 @@ from typing import Self
 from turnwise_envs.errors import UsageError
 from turnwise_envs.sandbox.channel import Channel
 from turnwise_envs.sandbox.core import Sandbox, open_sandbox
-from turnwise_envs.sandbox.engine import Engine, Kind, engine
+from turnwise_envs.sandbox.engine import BASE_IMAGE, Engine, Kind, engine
 from turnwise_envs.sandbox.files import parts_of
-from turnwise_envs.sandbox.image import BASE_IMAGE
 from turnwise_envs.sandbox.inside import wire
 from turnwise_envs.sandbox.limits import Completed, Limits, SandboxFault, SandboxFileError
 from turnwise_envs.sandbox.output import FLOOD_BYTES, Kept

@@ -23,6 +23,8 @@ from turnwise_envs.sandbox.channel import Channel
 from turnwise_envs.sandbox.inside import wire
 from turnwise_envs.sandbox.limits import SandboxFault
 
+BASE_IMAGE = "turnwise/base:1"
+"""The image of containers where no other is named; `turnwise_envs.sandbox.image` builds it."""
 OWNER_LABEL = "turnwise.owner"
 """Every container has it: host, process id and start time of the process that it belongs to."""
 TEMPORARY_FOLDERS = ("/tmp", "/dev/shm")

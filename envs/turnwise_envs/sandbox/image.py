@@ -20,8 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-BASE_IMAGE = "turnwise/base:1"
-"""The image of containers where no other is named."""
+from turnwise_envs.sandbox.engine import BASE_IMAGE
 
 _COMMANDS = (
     *("sh", "bash", "cat", "chmod", "cp", "cut", "date", "dirname", "basename", "echo", "env"),

@@ -11,7 +11,7 @@ import numpy as np
 from turnwise_envs.core import StepResult, TextEnv, digest
 from turnwise_envs.errors import UsageError
 from turnwise_envs.sandbox import ContainerImage, Isolation, SandboxFileError
-from turnwise_envs.sandbox.image import BASE_IMAGE
+from turnwise_envs.sandbox.engine import BASE_IMAGE
 from turnwise_envs.spaces import cut_middle
 from turnwise_envs.splits import Task, TaskSet
 from turnwise_envs.swe import tools

@@ -8,6 +8,7 @@ from within reaches it), that its memory is closed to tracing, and the filter of
 import json
 import os
 import select
+import signal
 import stat
 import time
 
@@ -222,6 +223,8 @@ def empty(folder: str) -> None:
 def main() -> None:
     """Serves until the trainer is gone."""
     plan = json.loads(wire.receive(Streams())[1])  # type: ignore[arg-type]
+    # Process 1 gets the signals only that it has a handler for, and Python has one for this.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.umask(0o022)
     try:
         server = ContainerServer(plan["work"], plan["temporary"])
