@@ -122,8 +122,17 @@ class Engine:
             self.remove(started)
 
     def remove(self, started: Started) -> None:
-        """Has a container removed, soon."""
-        self._over.put(started)
+        """Has a container removed, soon; at once where this engine is closed."""
+        if self._janitor.is_alive():
+            self._over.put(started)
+        else:
+            self._end(started)
+
+    def warm(self) -> list[Started]:
+        """Waits for the warm containers that are being started, and returns all there are."""
+        with self._lock:
+            waiting = [future for spare in self._spare.values() for future in spare]
+        return [future.result() for future in waiting]
 
     def sweep(self) -> None:
         """Removes containers whose owner, a process of this host, has ended."""
@@ -193,14 +202,16 @@ class Engine:
 
     def _returned(self, kind: Kind) -> None:
         with self._lock:
-            self._in_use[kind] -= 1
+            self._in_use[kind] = max(0, self._in_use[kind] - 1)
 
     def _clean(self) -> None:
         while (started := self._over.get()) is not None:
-            started.channel.close()  # its first process ends with its input
-            self._remove(started.id)
-            with self._lock:
-                self._in_use[started.kind] = max(0, self._in_use.get(started.kind, 0) - 1)
+            self._end(started)
+
+    def _end(self, started: Started) -> None:
+        started.channel.close()  # its first process ends with its input
+        self._remove(started.id)
+        self._returned(started.kind)
 
     def _remove(self, container: str) -> None:
         import docker
