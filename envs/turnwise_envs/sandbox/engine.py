@@ -32,7 +32,7 @@ _AGENT = "1000:1000"
 _SHARED_MB, _OWN_MB, _OWN_PROCESSES = 16, 64, 8
 _PATIENCE_S = 60.0
 _MOST_SPARE = 4
-"""Warm containers of one kind; as many as are in use at once, and at least one, up to this."""
+"""Warm containers of one kind: as many as are in use at once, up to this."""
 _MOST_SPARE_OF_ALL = 8
 _STARTERS = 2
 _SANDBOX = Path(__file__).parent
@@ -93,7 +93,8 @@ class Engine:
             self.sweep()
         self._lock = threading.Lock()
         self._spare: OrderedDict[Kind, deque[Future[Started]]] = OrderedDict()
-        self._in_use: dict[Kind, int] = {}
+        self._in_use: dict[Kind, set[str]] = {}
+        self._owner = os.getpid()
         self._starters = ThreadPoolExecutor(_STARTERS, thread_name_prefix="turnwise-containers")
         # What finalizers put here at any moment, one thread takes: a lock could deadlock them.
         self._over: queue.SimpleQueue[Started | None] = queue.SimpleQueue()
@@ -108,21 +109,24 @@ class Engine:
         """
         while True:
             with self._lock:
-                self._in_use[kind] = self._in_use.get(kind, 0) + 1
                 spare = self._spare.setdefault(kind, deque())
-                future = spare.popleft() if spare else self._starters.submit(self._start, kind)
+                is_warm = bool(spare)
+                future = spare.popleft() if is_warm else self._starters.submit(self._start, kind)
             try:
                 started = future.result()
-            except BaseException:
-                self._returned(kind)
+            except SandboxFault:
+                if is_warm:
+                    continue  # what was wrong then may be right now
                 raise
             if self._is_alive(started):
-                self._top_up(kind)
+                self._top_up(started)
                 return started
             self.remove(started)
 
     def remove(self, started: Started) -> None:
         """Has a container removed, soon; at once where this engine is closed."""
+        if os.getpid() != self._owner:
+            return  # in a forked copy of the owner this is not ours to do
         if self._janitor.is_alive():
             self._over.put(started)
         else:
@@ -173,15 +177,19 @@ class Engine:
 
     # ---------------------------------------------------------------- warm containers
 
-    def _top_up(self, kind: Kind) -> None:
+    def _top_up(self, taken: Started) -> None:
+        kind = taken.kind
         with self._lock:
+            in_use = self._in_use.setdefault(kind, set())
+            in_use.add(taken.id)
+            spare = self._spare.setdefault(kind, deque())
             self._spare.move_to_end(kind)
-            wanted = min(max(1, self._in_use[kind]), _MOST_SPARE)
-            while len(self._spare[kind]) < wanted:
-                self._spare[kind].append(self._starters.submit(self._start, kind))
+            wanted = min(len(in_use), _MOST_SPARE)
+            while len(spare) < wanted:
+                spare.append(self._starters.submit(self._start, kind))
             surplus = []
             while sum(map(len, self._spare.values())) > _MOST_SPARE_OF_ALL:
-                oldest = next(spare for spare in self._spare.values() if spare)
+                oldest = next(others for others in self._spare.values() if others)
                 surplus.append(oldest.popleft())
         for future in surplus:
             self._discard(future)
@@ -200,10 +208,6 @@ class Engine:
         except SandboxFault:
             return False
 
-    def _returned(self, kind: Kind) -> None:
-        with self._lock:
-            self._in_use[kind] = max(0, self._in_use[kind] - 1)
-
     def _clean(self) -> None:
         while (started := self._over.get()) is not None:
             self._end(started)
@@ -211,7 +215,8 @@ class Engine:
     def _end(self, started: Started) -> None:
         started.channel.close()  # its first process ends with its input
         self._remove(started.id)
-        self._returned(started.kind)
+        with self._lock:
+            self._in_use.get(started.kind, set()).discard(started.id)
 
     def _remove(self, container: str) -> None:
         import docker
