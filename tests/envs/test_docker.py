@@ -269,9 +269,9 @@ def test_closing_leaves_nothing() -> None:
         one.close()
         one.close()
     assert not wait_until_gone(ids)
+    used_on = ContainerImage().open(LIMITS)
     kept = {waiting.id for waiting in engine().warm()}
     assert kept
-    used_on = ContainerImage().open(LIMITS)
     close_engine()
     assert not wait_until_gone(kept)
     assert said(used_on, "echo well") == "well"
