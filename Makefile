@@ -20,7 +20,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 # Waiting OpenMP threads must not spin: on a busy machine that costs a factor of 20 and more.
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test test-slow test-parity lint types clean help
+.PHONY: demo test test-slow test-parity test-docker lint types clean help
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 12
@@ -68,6 +68,11 @@ test-slow: $(VENV)/.dev
 
 test-parity: $(VENV)/.parity
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs -m parity $(PYTEST_ARGS)
+
+# Starts a Docker engine where none answers; exit code 3 (make says "Error 3") where it cannot.
+test-docker: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/docker_engine.py \
+		$(BIN)/python -m pytest -rs -m docker $(PYTEST_ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -14,7 +14,7 @@ from turnwise_envs.errors import UsageError
 from turnwise_envs.sandbox import Completed, SandboxFault
 from turnwise_envs.swe.env import LEVELS, SWESandboxEnv
 from turnwise_envs.swe.grading import run_tests
-from turnwise_envs.swe.workspace import DummyWorkspace, LocalWorkspace
+from turnwise_envs.swe.workspace import DummyWorkspace, SandboxWorkspace
 
 pytestmark = pytest.mark.skipif(
     all(why_not(name) for name in CONTAINED), reason="no isolation works here"
@@ -202,7 +202,7 @@ def test_a_broken_sandbox_is_a_fault() -> None:
     env = make()
     env.reset(seed=0)
     env.step("shell true")
-    assert isinstance(env._workspace, LocalWorkspace)
+    assert isinstance(env._workspace, SandboxWorkspace)
     assert env._workspace._sandbox is not None
     env._workspace._sandbox._finalizer.peek()[2][0].kill()  # type: ignore[index]
     with pytest.raises(SandboxFault):

@@ -7,11 +7,19 @@ or do to the work tree before it submits.
 import pytest
 from sandboxes import CONTAINED, why_not
 
+from turnwise_envs.sandbox import ContainerImage, Isolation
 from turnwise_envs.swe.grading import TestReport, run_tests
 
-pytestmark = pytest.mark.skipif(
-    all(why_not(name) for name in CONTAINED), reason="no isolation works here"
-)
+BACKENDS = [
+    pytest.param(
+        "auto",
+        id="local",
+        marks=pytest.mark.skipif(
+            all(why_not(name) for name in CONTAINED), reason="no isolation works here"
+        ),
+    ),
+    pytest.param(ContainerImage(), id="docker", marks=pytest.mark.docker),
+]
 
 TESTS = {
     "tests/test_double.py": b"""
@@ -166,21 +174,22 @@ WRONG = {
 }
 
 
-def judged(source: str) -> TestReport:
-    return run_tests(
-        {"code_here.py": source.encode()}, TESTS, roots=["code_here"], test_timeout_s=1.0
-    )
+def judged(source: str, isolation: Isolation) -> TestReport:
+    code = {"code_here.py": source.encode()}
+    return run_tests(code, TESTS, roots=["code_here"], isolation=isolation, test_timeout_s=1.0)
 
 
 def resolved(report: TestReport) -> bool:
     return report.exit_code == 0 and report.passed == IDS and not report.failed
 
 
-def test_the_repair_is_resolved() -> None:
-    report = judged(RIGHT)
+@pytest.mark.parametrize("isolation", BACKENDS)
+def test_the_repair_is_resolved(isolation: Isolation) -> None:
+    report = judged(RIGHT, isolation)
     assert resolved(report), report
 
 
+@pytest.mark.parametrize("isolation", BACKENDS)
 @pytest.mark.parametrize("name", WRONG)
-def test_nothing_else_is(name: str) -> None:
-    assert not resolved(judged(WRONG[name]))
+def test_nothing_else_is(name: str, isolation: Isolation) -> None:
+    assert not resolved(judged(WRONG[name], isolation))

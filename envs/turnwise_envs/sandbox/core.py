@@ -5,10 +5,11 @@ import os
 import select
 import socket
 import subprocess
+import sys
 import threading
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
@@ -19,7 +20,7 @@ from turnwise_envs.errors import UsageError
 from turnwise_envs.sandbox import isolation as isolations
 from turnwise_envs.sandbox.files import WorkFolder
 from turnwise_envs.sandbox.inside import wire
-from turnwise_envs.sandbox.limits import Completed, Limits, SandboxFault
+from turnwise_envs.sandbox.limits import Completed, Limits, SandboxFault, SandboxFileError
 from turnwise_envs.sandbox.output import FLOOD_BYTES, Kept
 
 _PATIENCE_S = 20.0
@@ -40,7 +41,10 @@ class Sandbox:
         limits: the limits of a run that brings none of its own.
         work: the work folder's path as commands see it.
         temporary: the temporary folder's path as commands see it.
+        python: the program to start Python with.
     """
+
+    python = sys.executable
 
     def __init__(self, isolation: str, limits: Limits) -> None:
         self.isolation, self.limits = isolation, limits
@@ -136,6 +140,25 @@ class Sandbox:
             SandboxFileError: If it is missing, or reached through `..` or a symbolic link.
         """
         self._open_folder().delete(path)
+
+    def change(self, files: Mapping[str, bytes], gone: Sequence[str] = ()) -> None:
+        """Removes files and writes others.
+
+        Raises:
+            SandboxFileError: The first that `delete` and `write` raise.
+        """
+        for path in gone:
+            self.delete(path)
+        for path, data in files.items():
+            self.write(path, data)
+
+    def read_all(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """Returns the content of files; those that `read` refuses are left out."""
+        found = {}
+        for path in paths:
+            with suppress(SandboxFileError):
+                found[path] = self.read(path)
+        return found
 
     def close(self) -> None:
         """Ends every process and drops the folders; harmless when called again."""

@@ -10,18 +10,20 @@ import numpy as np
 
 from turnwise_envs.core import StepResult, TextEnv, digest
 from turnwise_envs.errors import UsageError
-from turnwise_envs.sandbox import SandboxFileError
+from turnwise_envs.sandbox import ContainerImage, Isolation, SandboxFileError
+from turnwise_envs.sandbox.engine import BASE_IMAGE
 from turnwise_envs.spaces import cut_middle
 from turnwise_envs.splits import Task, TaskSet
 from turnwise_envs.swe import tools
 from turnwise_envs.swe.library import SPLITS
 from turnwise_envs.swe.tasks import Repair, repair_tasks
 from turnwise_envs.swe.tools import Call, Refused
-from turnwise_envs.swe.workspace import LocalWorkspace, Tree, Workspace
+from turnwise_envs.swe.workspace import SandboxWorkspace, Tree, Workspace
 
 _TEST = "python -m pytest -q --tb=short -p no:cacheprovider --color=no tests"
 _SECONDS = re.compile(r" in \d+\.\d+s( \([\d:]+\))?")
 _SHOWN_CHARS = 8_000
+BACKENDS = ("local", "docker")
 LEVELS = ("completion", "modification", "resolution")
 
 
@@ -118,7 +120,9 @@ class SWESandboxEnv(TextEnv):
 
     | argument | default | meaning |
     |---|---|---|
-    | `isolation` | "auto" | of the sandboxes: see `turnwise_envs.sandbox.open_sandbox` |
+    | `backend` | "local" | "local" or "docker" sandboxes; or a `Workspace` of one's own |
+    | `isolation` | "auto" | of local sandboxes: see `turnwise_envs.sandbox.open_sandbox` |
+    | `image` | "turnwise/base:1" | of containers; or a `ContainerImage` of the sandbox package |
     | `level_rewards` | (0, 0, 1) | of completion, modification, resolution |
 
     ## Registered Configurations
@@ -142,7 +146,9 @@ class SWESandboxEnv(TextEnv):
     def __init__(
         self,
         *,
+        backend: str | Workspace = "local",
         isolation: str = "auto",
+        image: str | ContainerImage = BASE_IMAGE,
         level_rewards: tuple[float, float, float] = (0.0, 0.0, 1.0),
         **common: Any,
     ) -> None:
@@ -151,7 +157,14 @@ class SWESandboxEnv(TextEnv):
         ):
             raise UsageError(f"level_rewards must be three numbers, got {level_rewards!r}.")
         super().__init__(**common)
-        self._isolation = isolation
+        if not isinstance(backend, Workspace) and backend not in BACKENDS:
+            raise UsageError(
+                f"backend must be one of {', '.join(BACKENDS)}, or a Workspace, got {backend!r}."
+            )
+        self._scripted = backend if isinstance(backend, Workspace) else None
+        if isinstance(image, str):
+            image = ContainerImage(image)
+        self._isolation: Isolation = image if backend == "docker" else isolation
         self._level_rewards = tuple(float(value) for value in level_rewards)
         self._repair: Repair | None = None
         self._tree: Tree = {}
@@ -214,7 +227,7 @@ class SWESandboxEnv(TextEnv):
 
     def _run(self, call: Call) -> StepResult:
         if self._workspace is None:
-            self._workspace = LocalWorkspace(self._isolation)
+            self._workspace = self._scripted or SandboxWorkspace(self._isolation)
         is_test = call.tool == "test"
         try:
             done, tree = self._workspace.run(_TEST if is_test else call.text, self._tree)

@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from turnwise_envs.errors import DependencyNotInstalled, EnvironmentFault, UsageError
-from turnwise_envs.sandbox import Completed, Limits, open_sandbox
+from turnwise_envs.sandbox import Completed, Isolation, Limits, open_isolated
 from turnwise_envs.sandbox.inside import wire
 
 _INSIDE = Path(__file__).parent / "inside"
-_PYTHON = (sys.executable, "-B")
 _REPORT = "report.xml"
 _PROGRAMS = ".judge"
 _PASSED, _SOME_FAILED, _INTERRUPTED, _NONE_COLLECTED = 0, 1, 2, 5
@@ -47,7 +45,7 @@ def run_tests(
     tests: Mapping[str, bytes],
     *,
     roots: Sequence[str],
-    isolation: str = "auto",
+    isolation: Isolation = "auto",
     limits: Limits = TEST_LIMITS,
     test_timeout_s: float = 5.0,
 ) -> TestReport:
@@ -61,7 +59,7 @@ def run_tests(
         code: path and content of the files that are judged.
         tests: likewise of the test files, with all they need; files named `test_*.py` are run.
         roots: names of the top-level modules that are the code's.
-        isolation: as for `open_sandbox`.
+        isolation: of both sandboxes; an image must have pytest.
         limits: of each of the two sandboxes.
         test_timeout_s: processor seconds for one test; ten times as many by the clock.
 
@@ -73,33 +71,21 @@ def run_tests(
     names = sorted(path for path in tests if os.path.basename(path).startswith("test_"))
     if not names or not roots:
         raise UsageError(f"tests and roots must not be empty, got {names} and {[*roots]}.")
-    if importlib.util.find_spec("pytest") is None:
+    if isinstance(isolation, str) and importlib.util.find_spec("pytest") is None:
         raise DependencyNotInstalled(
             "Grading a repair needs pytest. Install it with pip install pytest."
         )
-    programs = {
-        name: (_INSIDE / f"{name}.py").read_bytes() for name in ("plain", "judge", "worker")
-    }
-    judge_files = {f"{_PROGRAMS}/{name}.py": programs[name] for name in ("plain", "judge")}
-    worker_files = {f"{_PROGRAMS}/{name}.py": programs[name] for name in ("plain", "worker")}
-    python = [sys.executable, "-B"]
-    work = [*python, f"{_PROGRAMS}/worker.py", f"{test_timeout_s}"]
-    judge = [
-        *python,
-        f"{_PROGRAMS}/judge.py",
-        f"{test_timeout_s}",
-        ",".join(roots),
-        _REPORT,
-        *names,
-    ]
+    timeout = f"{test_timeout_s}"
     with (
         ThreadPoolExecutor(1) as pool,
-        open_sandbox(isolation, limits, {**code, **worker_files}) as workers,
-        open_sandbox(isolation, limits, {**tests, **judge_files}) as judges,
+        open_isolated(isolation, limits, {**code, **_programs("plain", "worker")}) as workers,
+        open_isolated(isolation, limits, {**tests, **_programs("plain", "judge")}) as judges,
     ):
         (requests, to_worker), (replies, to_judge) = os.pipe(), os.pipe()
         patient = replace(limits, wall_s=2 * limits.wall_s)
+        work = [workers.python, "-B", f"{_PROGRAMS}/worker.py", timeout]
         working = pool.submit(workers.run, work, connect=(requests, to_judge), limits=patient)
+        judge = [judges.python, "-B", f"{_PROGRAMS}/judge.py", timeout, ",".join(roots), _REPORT]
         env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         done = judges.run([*judge, *names], connect=(replies, to_worker), env=env)
         workers.send(wire.KILL, b"over")

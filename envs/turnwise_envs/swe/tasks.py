@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from turnwise_envs.errors import UsageError
+from turnwise_envs.sandbox import Isolation
 from turnwise_envs.splits import STREAM, Task, TaskSet, content_id
 from turnwise_envs.swe.grading import TestReport, run_tests
 from turnwise_envs.swe.library import SPLITS, Package, load_package
@@ -79,7 +80,7 @@ class Repair:
             if path.startswith(folder) and path.endswith(".py")
         }
 
-    def grade(self, tree: Tree, isolation: str = "auto") -> Grade:
+    def grade(self, tree: Tree, isolation: Isolation = "auto") -> Grade:
         """Grades a work tree in fresh sandboxes; tests come from the package, not from the tree.
 
         Raises:
@@ -158,7 +159,7 @@ def all_tests(name: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=512)
-def _judge(name: str, code: tuple[tuple[str, bytes], ...], isolation: str) -> TestReport:
+def _judge(name: str, code: tuple[tuple[str, bytes], ...], isolation: Isolation) -> TestReport:
     # The same code always gets the same report, and policies with few actions submit it often.
     return run_tests(dict(code), load_package(name).all_tests, roots=[name], isolation=isolation)
 

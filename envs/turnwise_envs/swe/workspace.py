@@ -1,9 +1,16 @@
-"""Where the agent's commands run: one interface, a local sandbox, and a scripted one for tests."""
+"""Where the agent's commands run: a sandbox here, a container, or a script for tests."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
-from turnwise_envs.sandbox import Completed, Limits, Sandbox, SandboxFileError, open_sandbox
+from turnwise_envs.sandbox import (
+    Completed,
+    Container,
+    Isolation,
+    Limits,
+    Sandbox,
+    open_isolated,
+)
 
 COMMAND_LIMITS = Limits(
     wall_s=40.0, cpu_s=20.0, memory_mb=512, processes=64, file_mb=16, disk_mb=64
@@ -37,30 +44,28 @@ class Workspace(ABC):
         """Ends and removes everything; harmless when called again."""
 
 
-class LocalWorkspace(Workspace):
-    """A sandbox on this machine, opened with the first command.
+class SandboxWorkspace(Workspace):
+    """A sandbox or a container, opened with the first command.
 
     Args:
-        isolation: as for `open_sandbox`.
+        isolation: a name, as for `open_sandbox`, or the image of a container.
         limits: of one command.
     """
 
-    def __init__(self, isolation: str = "auto", limits: Limits = COMMAND_LIMITS) -> None:
+    def __init__(self, isolation: Isolation = "auto", limits: Limits = COMMAND_LIMITS) -> None:
         self._isolation, self._limits = isolation, limits
-        self._sandbox: Sandbox | None = None
+        self._sandbox: Sandbox | Container | None = None
         self._known: Tree = {}
         self._stamps: dict[str, tuple[int, ...]] = {}
 
     def run(self, command: str, tree: Tree) -> tuple[Completed, Tree]:
         """Runs a command in the sandbox."""
         if self._sandbox is None:
-            self._sandbox = open_sandbox(self._isolation, self._limits)
-        for path in self._known.keys() - tree.keys():
-            self._sandbox.delete(path)
-        for path, content in tree.items():
-            if self._known.get(path) != content:
-                self._sandbox.write(path, content)
-                self._stamps.pop(path, None)
+            self._sandbox = open_isolated(self._isolation, self._limits)
+        changed = {path: c for path, c in tree.items() if self._known.get(path) != c}
+        self._sandbox.change(changed, sorted(self._known.keys() - tree.keys()))
+        for path in changed:
+            self._stamps.pop(path, None)
         env = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         completed = self._sandbox.run(["sh", "-c", command], env=env)
         self._known = self._look(tree)
@@ -69,17 +74,14 @@ class LocalWorkspace(Workspace):
     def _look(self, tree: Tree) -> Tree:
         """Returns the work tree; reads only what was written since the last look."""
         assert self._sandbox is not None
-        stamps, found = self._sandbox.stamps(), {}
-        for path, stamp in stamps.items():
-            if self._stamps.get(path) == stamp:
-                found[path] = tree[path]
-                continue
-            try:
-                found[path] = self._sandbox.read(path)
-            except SandboxFileError:
-                continue  # unreadable to its own user: as if it were not there
+        stamps = self._sandbox.stamps()
+        known = {path: stamp for path, stamp in self._stamps.items() if path in tree}
+        written = [path for path, stamp in stamps.items() if known.get(path) != stamp]
+        # What its own user cannot read is as if it were not there.
+        found = self._sandbox.read_all(written)
+        kept = {path: tree[path] for path in stamps.keys() - written}
         self._stamps = stamps
-        return found
+        return dict(sorted((kept | found).items()))
 
     def close(self) -> None:
         """Closes the sandbox."""

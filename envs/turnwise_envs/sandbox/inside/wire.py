@@ -19,6 +19,10 @@ outside, so that RLIMIT_NPROC binds and root's files stay closed to them."""
 
 RUN, KILL, MARK, EXIT = b"r", b"k", b"m", b"x"
 READY, FAILED, ENDED = b"R", b"F", b"E"
+# Only where no descriptors can be passed, with containers: a command's streams, and files.
+INPUT, OUT, ERR = b"i", b"o", b"e"
+DATA, WRITE, DELETE, READ, STAMPS, DONE, REFUSED = b"d", b"w", b"u", b"g", b"l", b"D", b"X"
+OF_FILES = (DATA, WRITE, DELETE, READ, STAMPS)
 
 LONGEST = 16 << 20
 _SOL_SOCKET, _SCM_RIGHTS, _MSG_CMSG_CLOEXEC = 1, 1, 0x40000000
