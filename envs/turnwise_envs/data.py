@@ -17,6 +17,7 @@ from turnwise_envs.errors import DataError
 CHECKERS: tuple[str, ...] = (
     "turnwise_envs.household.data:check",
     "turnwise_envs.textworld.data:check",
+    "turnwise_envs.swe.data:check",
 )
 """Checkers as "module:function", asked in this order."""
 

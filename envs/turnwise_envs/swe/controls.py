@@ -1,8 +1,8 @@
 """Turns tests into their opposites: what a right repair passes, it must fail as an opposite.
 
-A program that passes both has not passed a test: it has changed what a test is. Of each test the
-first assertion at the top of its body is turned round; one that has none there is made to fail
-after its end.
+A program that passes both has not passed a test: it has changed what a test is. A test that ends
+with an assertion gets that one turned round; any other is made to fail after its end. So all that a
+test does for others that depend on it is done.
 """
 
 import ast
@@ -21,7 +21,7 @@ _OPPOSITES: dict[type[ast.cmpop], str] = {
     ast.Is: "is not",
     ast.IsNot: "is",
 }
-_WRAPPER = '''
+_WRAPPER = """
 
 def {wrapper}(function):
     import functools
@@ -34,7 +34,7 @@ def {wrapper}(function):
     return run
 
 
-'''
+"""
 _NAME = "_then_fails"
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -83,10 +83,12 @@ def _functions(node: ast.Module | ast.ClassDef, above: str) -> Iterator[tuple[st
 
 
 def _assertion(function: Function) -> ast.Assert | None:
-    """Returns an assertion that every run of the function comes to, unless it fails before."""
-    if any(isinstance(node, ast.Return | ast.Yield | ast.YieldFrom) for node in ast.walk(function)):
-        return None
-    return next((part for part in function.body if isinstance(part, ast.Assert)), None)
+    """Returns the assertion that every passing run of the function ends with, if one does."""
+    last = function.body[-1]
+    leaves = (ast.Return, ast.Yield, ast.YieldFrom)
+    if isinstance(last, ast.Assert) and not any(isinstance(n, leaves) for n in ast.walk(function)):
+        return last
+    return None
 
 
 def _turned(statement: ast.Assert, starts: list[int]) -> tuple[int, int, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import shlex
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,12 +15,13 @@ from turnwise_envs.sandbox import SandboxFileError
 from turnwise_envs.spaces import cut_middle
 from turnwise_envs.splits import Task, TaskSet
 from turnwise_envs.swe import tools
+from turnwise_envs.swe.assignments import Assignment
 from turnwise_envs.swe.library import SPLITS
-from turnwise_envs.swe.tasks import Repair, repair_tasks
+from turnwise_envs.swe.loading import loaded_tasks
+from turnwise_envs.swe.tasks import repair_tasks
 from turnwise_envs.swe.tools import Call, Refused
 from turnwise_envs.swe.workspace import LocalWorkspace, Tree, Workspace
 
-_TEST = "python -m pytest -q --tb=short -p no:cacheprovider --color=no tests"
 _SECONDS = re.compile(r" in \d+\.\d+s( \([\d:]+\))?")
 _SHOWN_CHARS = 8_000
 LEVELS = ("completion", "modification", "resolution")
@@ -142,6 +144,8 @@ class SWESandboxEnv(TextEnv):
     def __init__(
         self,
         *,
+        data_dir: str | None = None,
+        checkouts: str | None = None,
         isolation: str = "auto",
         level_rewards: tuple[float, float, float] = (0.0, 0.0, 1.0),
         **common: Any,
@@ -151,9 +155,10 @@ class SWESandboxEnv(TextEnv):
         ):
             raise UsageError(f"level_rewards must be three numbers, got {level_rewards!r}.")
         super().__init__(**common)
+        self._data_dir, self._checkouts = data_dir, checkouts
         self._isolation = isolation
         self._level_rewards = tuple(float(value) for value in level_rewards)
-        self._repair: Repair | None = None
+        self._repair: Assignment | None = None
         self._tree: Tree = {}
         self._seen: dict[str, str] = {}
         self._tested = ""
@@ -162,8 +167,14 @@ class SWESandboxEnv(TextEnv):
 
     @classmethod
     def task_set(cls, split: str, **options: Any) -> TaskSet:
-        """Returns the generated tasks of a split."""
+        """Returns the generated tasks of a split, or those of a user's data."""
+        if options.get("data_dir") is not None:
+            return loaded_tasks(split, options["data_dir"], options.get("checkouts"))
         return repair_tasks(split)
+
+    def task_options(self) -> dict[str, Any]:
+        """Returns where a user's data are."""
+        return {"data_dir": self._data_dir, "checkouts": self._checkouts}
 
     def identity(self) -> dict[str, Any]:
         """Returns the arguments that a snapshot's reader must share."""
@@ -213,11 +224,14 @@ class SWESandboxEnv(TextEnv):
             self._tree, self._tested = tree, ""  # what the tests said was about another tree
 
     def _run(self, call: Call) -> StepResult:
+        assert self._repair is not None
         if self._workspace is None:
-            self._workspace = LocalWorkspace(self._isolation)
+            self._workspace = LocalWorkspace(self._isolation, self._repair.command_limits)
         is_test = call.tool == "test"
         try:
-            done, tree = self._workspace.run(_TEST if is_test else call.text, self._tree)
+            done, tree = self._workspace.run(
+                self._repair.test_command if is_test else call.text, self._tree
+            )
         except SandboxFileError as error:
             self._close_workspace()
             raise Refused(f"The work tree cannot be laid out: {error.strerror}.") from error
@@ -300,15 +314,17 @@ class SWESandboxEnv(TextEnv):
         if repair is None:
             return None
         code = repair.code_of(self._tree)
-        if code == repair.package.code:
+        if repair.solution is None:
+            return None
+        if code == repair.solution:
             return "submit"
         for edit in repair.edits:
             if self._can_edit(edit):
                 return edit
-        for path, content in repair.package.code.items():
+        for path, content in repair.solution.items():
             if code.get(path) != content:
-                return f"create {path}\n{content.decode()}".rstrip("\n")
-        return "shell rm " + " ".join(sorted(code.keys() - repair.package.code.keys()))
+                return _write_command(path, content)
+        return "shell rm " + " ".join(sorted(code.keys() - repair.solution.keys()))
 
     def gold(self) -> tuple[list[str] | None, list[str] | None]:
         """Returns the edits that repair the package, and the tests that fail before."""
@@ -352,3 +368,12 @@ class SWESandboxEnv(TextEnv):
     def __getstate__(self) -> dict[str, Any]:
         # A sandbox stays where it is; a copy opens its own.
         return {**super().__getstate__(), "_workspace": None}
+
+
+def _write_command(path: str, content: bytes) -> str:
+    """Returns the command that writes a file, whatever it has."""
+    text = content.decode(errors="replace").rstrip("\n")
+    if f"{text}\n".encode() == content:
+        return f"create {path}\n{text}"
+    quoted, data = shlex.quote(path), base64.b64encode(content).decode()
+    return f'shell mkdir -p "$(dirname {quoted})" && echo {data} | base64 -d > {quoted}'

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from turnwise_envs.errors import UsageError
-from turnwise_envs.sandbox import Limits, SandboxFileError, SandboxFault, open_sandbox
+from turnwise_envs.sandbox import Limits, SandboxFault, SandboxFileError, open_sandbox
 from turnwise_envs.swe.controls import opposite
 from turnwise_envs.swe.grading import TestReport, read_junit
 from turnwise_envs.swe.workspace import Tree

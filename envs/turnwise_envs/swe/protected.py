@@ -34,8 +34,8 @@ def is_protected(path: str, names: Collection[str] = ()) -> bool:
 
 def graded_tree(
     base: Tree, submitted: Tree, tests: Mapping[str, bytes | None]
-) -> tuple[Tree, bool]:
-    """Returns the tree that tests are run in, and whether the submission changed anything of it.
+) -> tuple[Tree, dict[str, bytes | None]]:
+    """Returns the tree that tests are run in, and what of the submission's changes is in it.
 
     Args:
         base: the work tree as the task gave it.
@@ -60,7 +60,7 @@ def graded_tree(
         if content is None or (path not in folders and fixed.isdisjoint(_above(path)))
     }
     tree = {**base, **changes, **tests}
-    return {path: content for path, content in tree.items() if content is not None}, bool(changes)
+    return {path: content for path, content in tree.items() if content is not None}, changes
 
 
 def _shadows(path: str, base: Tree) -> bool:

@@ -118,9 +118,7 @@ def _entries(listed: bytes, sha_at: int) -> dict[str, str]:
     return found
 
 
-def _contents(
-    repository: Path, objects: dict[str, str], env: dict[str, str] | None = None
-) -> Tree:
+def _contents(repository: Path, objects: dict[str, str], env: dict[str, str] | None = None) -> Tree:
     names = "".join(f"{sha}\n" for sha in objects.values()).encode()
     sizes = _expect(
         _git(repository, "cat-file", "--batch-check=%(objectsize)", stdin=names, env=env),
