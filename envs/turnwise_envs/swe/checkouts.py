@@ -4,6 +4,7 @@ import difflib
 import os
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from random import Random
@@ -11,7 +12,7 @@ from random import Random
 from turnwise_envs.core import digest
 from turnwise_envs.errors import DataError, EnvironmentFault
 from turnwise_envs.sandbox import Limits
-from turnwise_envs.swe.inprocess import judge, run_in_process
+from turnwise_envs.swe.inprocess import judge, run_in_process, run_limits
 from turnwise_envs.swe.instances import Instance
 from turnwise_envs.swe.mutations import sample_mutations
 from turnwise_envs.swe.protected import graded_tree, is_protected
@@ -123,15 +124,7 @@ class Checkout:
     def command_limits(self) -> Limits:
         """Limits of a command of the agent: as for generated tasks, with room for the files."""
         seconds = max(COMMAND_LIMITS.cpu_s, self.instance.timeout_s)
-        return Limits(
-            wall_s=2 * seconds, cpu_s=seconds, memory_mb=2048, processes=256, disk_mb=self._disk_mb
-        )
-
-    @property
-    def _disk_mb(self) -> int:
-        size = sum(map(len, self.tree.values()))
-        # There is one inode for every 4 KiB.
-        return max(256, 3 * size >> 20, len(self.tree) >> 6)
+        return replace(run_limits(self.tree, seconds), output_chars=COMMAND_LIMITS.output_chars)
 
     # ---------------------------------------------------------------- grading
 
@@ -174,15 +167,7 @@ class Checkout:
 
     @cached_property
     def _limits(self) -> Limits:
-        seconds = self.instance.timeout_s
-        return Limits(
-            wall_s=2 * seconds,
-            cpu_s=seconds,
-            memory_mb=2048,
-            processes=256,
-            disk_mb=self._disk_mb,
-            output_chars=2_000_000,
-        )
+        return run_limits(self.tree, self.instance.timeout_s)
 
     def _expect_sound(self, isolation: str) -> None:
         """Makes sure that a failure is the submission's: that the tests can be passed here.

@@ -55,6 +55,21 @@ def config_of(tree: Tree) -> str:
     return ""
 
 
+def run_limits(tree: Tree, seconds: float) -> Limits:
+    """Returns the limits of a run of tests that may take some seconds of the processor."""
+    size = sum(map(len, tree.values()))
+    # There is one inode for every 4 KiB.
+    disk_mb = max(256, 3 * size >> 20, len(tree) >> 6)
+    return Limits(
+        wall_s=2 * seconds,
+        cpu_s=seconds,
+        memory_mb=2048,
+        processes=256,
+        disk_mb=disk_mb,
+        output_chars=2_000_000,
+    )
+
+
 def run_in_process(
     tree: Tree,
     tests: Sequence[str],
@@ -66,7 +81,7 @@ def run_in_process(
 
     Args:
         tree: all files, tests too.
-        tests: pytest's ids of what is run.
+        tests: pytest's ids of what is run; a file stands for all its tests.
         isolation: as for `open_sandbox`.
         limits: of the whole run.
 

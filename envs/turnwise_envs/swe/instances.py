@@ -12,7 +12,8 @@ from turnwise_envs.splits import content_id
 
 TEST_ID = re.compile(r"(?P<path>[^:\0]+\.py)::(?P<name>.+)", re.DOTALL)
 _MOST_BYTES = 1 << 30
-_TIMEOUT_S = 300.0
+TIMEOUT_S = 300.0
+"""For one run of the named tests, where a row does not say."""
 _SPLITS = {"train": "train", "valid": "valid", "dev": "valid", "validation": "valid"}
 _IMAGES = ("image", "image_name", "docker_image")
 REQUIRED = ("repo", "problem_statement", "FAIL_TO_PASS")
@@ -43,7 +44,7 @@ class Instance:
     """train, valid or test; "" where the row does not say."""
     test_command: str = ""
     """What the tool `test` runs; "" runs the files of the named tests that are there."""
-    timeout_s: float = _TIMEOUT_S
+    timeout_s: float = TIMEOUT_S
     """Processor and clock seconds for one run of the named tests."""
 
     @property
@@ -105,7 +106,7 @@ class _Fields:
         return value or ""
 
     def seconds(self, name: str) -> float:
-        value = self.row.get(name, _TIMEOUT_S)
+        value = self.row.get(name, TIMEOUT_S)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
             raise DataError(f"{self.place}: {name} must be positive seconds, got {_short(value)}.")
         return float(value)

@@ -8,8 +8,9 @@ from fnmatch import fnmatchcase
 from turnwise_envs.swe.workspace import Tree
 
 _FOLDERS = frozenset({"test", "tests", "testing", "e2e", ".git", "__pycache__"})
+_TEST_FILES = ("test_*.py", "*_test.py")
 _NAMES = (
-    *("test_*.py", "*_test.py", "tests.py", "conftest.py"),
+    *(*_TEST_FILES, "tests.py", "conftest.py"),
     *("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", "setup.cfg"),
     *("sitecustomize.py", "usercustomize.py", "*.pth", "*.pyc", "*.egg-info", "*.dist-info"),
 )
@@ -30,6 +31,12 @@ def is_protected(path: str, names: Collection[str] = ()) -> bool:
     if not _FOLDERS.isdisjoint(folders):
         return True
     return any(fnmatchcase(part, kind) for part in (*folders, name) for kind in _NAMES)
+
+
+def is_test_file(path: str) -> bool:
+    """Says whether pytest looks for tests in a file."""
+    name = path.rpartition("/")[2]
+    return any(fnmatchcase(name, kind) for kind in _TEST_FILES)
 
 
 def graded_tree(

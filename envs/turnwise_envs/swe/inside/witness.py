@@ -2,7 +2,7 @@
 
     python witness.py < REQUEST > REPORT
 
-REQUEST is JSON: secret, tests (pytest's ids), config (a file, or ""). REPORT is one line: a code of
+REQUEST is JSON: secret, tests (pytest's ids, or files), config (a file, or ""). REPORT is one line: a code of
 the rest by the secret, the exit code, and a JUnit report in base 64. Secret and output are private
 to the reporter below; what the tests print goes to standard error.
 """
@@ -31,7 +31,10 @@ class Reporter:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         """Drops the tests that are not named."""
-        items[:] = [item for item in items if item.nodeid in self._named]
+        items[:] = [item for item in items if self._is_named(item.nodeid)]
+
+    def _is_named(self, test: str) -> bool:
+        return test in self._named or test.partition("::")[0] in self._named
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Notes one phase of a test."""
