@@ -32,7 +32,7 @@ def make(folder: Path, **arguments: object) -> SWESandboxEnv:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_right_version_is_resolved_and_no_other(folder: Path, name: str) -> None:
     program = Program(folder, name)
-    right, (old, new) = PROGRAMS[name]
+    right, _ = PROGRAMS[name]
     broken = program.tree[program.path]
     assert program.grade(program.tree).verdict == "empty_patch"
     grade = program.grade({**program.tree, program.path: right.encode()})

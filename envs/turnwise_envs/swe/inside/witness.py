@@ -2,8 +2,8 @@
 
     python witness.py < REQUEST > REPORT
 
-REQUEST is JSON: secret, tests (pytest's ids, or files), config (a file, or ""). REPORT is one line: a code of
-the rest by the secret, the exit code, and a JUnit report in base 64. Secret and output are private
+REQUEST is JSON: secret, tests (ids of pytest, or files), config (a file, or ""). REPORT is a line: a
+code of the rest by the secret, the exit code, a JUnit report in base 64. Secret and output belong
 to the reporter below; what the tests print goes to standard error.
 """
 
