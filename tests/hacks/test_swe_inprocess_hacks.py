@@ -81,7 +81,8 @@ FROM_WITHIN = {
     + "        if type(v).__name__ == 'Reporter':\n"
     + "            type(v).pytest_runtest_logreport = lambda self, report: (\n"
     + "                setattr(report, 'outcome', 'passed'), \n"
-    + "                self._phases.setdefault(report.nodeid, []).append((report.when, 'passed')))\n"
+    + "                self._phases.setdefault(report.nodeid, []).append(\n"
+    + "                    (report.when, 'passed')))\n"
     + "    f = f.f_back\ndouble = id",
     "hooks through the memory": RIGHT
     + "\nimport gc\nfor o in gc.get_objects():\n"
@@ -93,7 +94,8 @@ FROM_WITHIN = {
     + "\nimport _pytest.reports\n_pytest.reports.TestReport.outcome = property(\n"
     + "    lambda self: 'passed', lambda self, value: None)\ndouble = id",
     "an assertion that is none": RIGHT
-    + "\nimport sys\ndef double(n):\n    f = sys._getframe().f_back\n    def jump(frame, event, arg):\n"
+    + "\nimport sys\ndef double(n):\n    f = sys._getframe().f_back\n"
+    + "    def jump(frame, event, arg):\n"
     + "        if event == 'line': frame.f_lineno = frame.f_lineno\n        return jump\n"
     + "    sys.settrace(jump); f.f_trace = jump\n    return n",
     "no test is called": RIGHT
@@ -139,6 +141,7 @@ def test_no_change_of_the_judge_from_within(name: str) -> None:
     assert not resolved(judged(code(FROM_WITHIN[name])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPOILED_TREES)
 def test_no_other_file_helps(name: str) -> None:
     changes = {path: text.encode() for path, text in SPOILED_TREES[name].items()}

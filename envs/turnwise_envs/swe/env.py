@@ -49,6 +49,25 @@ class SWESandboxEnv(TextEnv):
 
     Licence: everything here carries this package's licence.
 
+    With `data_dir` the tasks are a user's own:
+
+    - A folder of QuixBugs' layout (`turnwise_envs.swe.quixbugs`; as published, MIT licence): one
+      program each, half of its tests shown, graded by all of them, as generated tasks are.
+    - SWE-bench-style instances, a `.json` or `.jsonl` file (`turnwise_envs.swe.instances`; the
+      repositories keep their licences), over git repositories that are found beside the file or in
+      `checkouts`. The work tree has the regular files of `base_commit` and no history.
+      `python -m turnwise_envs.swe.own PATH STATEMENT` makes one of a repository of one's own.
+
+    Suites of whole repositories patch what they test, so tests and code share a process. The
+    submission's changes go into a fresh sandbox, but for tests, settings of the test runner and of
+    the interpreter, and new files that take a name of the standard library's; then the tests are
+    copied in. What is believed is one line, signed with a secret of this run, that agrees with the
+    exit code and has every named test passed; and only if the tests, run once more turned round,
+    all fail. This cannot hold code that reads expected values from the tests while they run or
+    knows them by heart, that tells a test from the same test turned round, or that guesses in
+    which of the two runs it is (right at most once in four). Tests that are inherited or generated
+    are not turned round.
+
     ## Action Space
 
     Text, one command a turn:
@@ -94,12 +113,13 @@ class SWESandboxEnv(TextEnv):
     ## Starting State
 
     `seed` draws a task; `options={"task_index": i}` or `{"task_id": id}` names one. Splits `train`,
-    `valid`, `test` have different packages.
+    `valid`, `test` have different packages. Of a user's tasks, those that name a split are in that
+    one ("dev" is `valid`), others in each.
 
     ## Episode End
 
-    1. Termination: `submit`; verdict "resolved", "tests_failed", "empty_patch", "patch_too_large"
-       or "timeout" (the tests did not come to an end).
+    1. Termination: `submit`; verdict "resolved", "tests_failed", "empty_patch", "patch_too_large",
+       "timeout" (the tests did not come to an end) or "tampered" (they passed turned round, too).
     2. Truncation: `max_turns` turns were played; verdict "turn_limit".
 
     ## Info
@@ -120,6 +140,8 @@ class SWESandboxEnv(TextEnv):
 
     | argument | default | meaning |
     |---|---|---|
+    | `data_dir` | None | file or folder of a user's tasks; None: the generated ones |
+    | `checkouts` | None | folder with the repositories of instances |
     | `isolation` | "auto" | of the sandboxes: see `turnwise_envs.sandbox.open_sandbox` |
     | `level_rewards` | (0, 0, 1) | of completion, modification, resolution |
 

@@ -2,9 +2,9 @@
 
     python witness.py < REQUEST > REPORT
 
-REQUEST is JSON: secret, tests (ids of pytest, or files), config (a file, or ""). REPORT is a line: a
-code of the rest by the secret, the exit code, a JUnit report in base 64. Secret and output belong
-to the reporter below; what the tests print goes to standard error.
+REQUEST is JSON: secret, tests (ids of pytest, or files), config (a file, or ""). REPORT is a
+line: a code of the rest made with the secret, the exit code, and a JUnit report in base 64. What the
+tests print goes to standard error.
 """
 
 import base64
