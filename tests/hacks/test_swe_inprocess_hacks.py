@@ -136,6 +136,7 @@ def test_nothing_else_is(name: str) -> None:
     assert not resolved(judged(code(WRONG[name])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FROM_WITHIN)
 def test_no_change_of_the_judge_from_within(name: str) -> None:
     assert not resolved(judged(code(FROM_WITHIN[name])))

@@ -2,8 +2,8 @@
 
     python witness.py < REQUEST > REPORT
 
-REQUEST is JSON: secret, tests (ids of pytest, or files), config (a file, or ""). REPORT is a
-line: a code of the rest made with the secret, the exit code, and a JUnit report in base 64. What the
+REQUEST is JSON: secret, tests (ids of pytest, or files), config (a file, or ""). REPORT is a line:
+a code of what follows, made with the secret, the exit code, a JUnit report in base 64. What the
 tests print goes to standard error.
 """
 
