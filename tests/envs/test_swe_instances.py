@@ -219,11 +219,17 @@ def test_a_check_names_every_problem(home: Path, row: dict[str, Any], tmp_path: 
     }
     assert 'split="valid", data_dir=' in report.usage
     rows = [{**row, **change} for change in ({"FAIL_TO_PASS": []}, {"base_commit": "f" * 40}, {})]
-    lines = [*map(json.dumps, [*rows, 5]), "{", json.dumps({**row, "repo": "else/where"})]
+    lines = [*map(json.dumps, [*rows, 5, {**row, "repo": "else/where"}]), "{"]
     (home / "bad.jsonl").write_text("\n".join(lines))
     (report,) = check_data(home / "bad.jsonl")
     (home / "bad.jsonl").unlink()
-    for said in ("bad.jsonl:1: FAIL", "base_commit must be", ":4 must be a JSON object", ":5 must"):
+    assert (report.count, report.usage) == (2, "")
+    for said in (
+        "bad.jsonl:1: FAIL",
+        "shelves__shelf-1: base_commit must be",
+        ":4 must be a JSON object",
+        ":6 must",
+    ):
         assert any(said in problem for problem in report.problems), said
     (tmp_path / "other.json").write_text("[1, 2]")
     with pytest.raises(DataError, match="Repair tasks"):

@@ -61,10 +61,11 @@ def _instances(path: Path) -> DataReport | None:
         except DataError as error:
             problems.append(str(error))
     folder = path if path.is_dir() else path.parent
+    unreadable = bool(problems)
+    misfits = {i.id: said for i in instances if (said := _misfit(i, folder))}
+    problems += misfits.values()
+    instances = [instance for instance in instances if instance.id not in misfits]
     absent = [instance for instance in instances if find_repository(instance, [folder]) is None]
-    for instance in instances:
-        if instance not in absent:
-            problems += _misfit(instance, folder)
     splits = Counter(instance.split or "every split" for instance in instances)
     facts = {name: f"{count:,} instances" for name, count in sorted(splits.items())}
     facts |= {"with the repair": f"{sum(bool(i.patch) for i in instances):,}"}
@@ -79,17 +80,20 @@ def _instances(path: Path) -> DataReport | None:
         version=content_id(sorted(i.id for i in instances)) if instances else "",
         facts=facts,
         problems=tuple(problems),
-        usage=_usage(path, next((i.split for i in instances if i.split), "")),
+        # One row that cannot be read, and none of the file is loaded.
+        usage="" if unreadable else _usage(path, next((i.split for i in instances if i.split), "")),
     )
 
 
-def _misfit(instance: Instance, folder: Path) -> list[str]:
+def _misfit(instance: Instance, folder: Path) -> str:
+    """Returns what does not fit the repository beside the data; "" where there is none beside."""
     repository = find_repository(instance, [folder])
-    assert repository is not None
     try:
-        checkout = Checkout(instance, repository)
-        if instance.patch:
-            _ = checkout.edits
+        if repository is not None and instance.patch:
+            _ = Checkout(instance, repository).edits
+        elif repository is not None:
+            Checkout(instance, repository)
     except (DataError, DependencyNotInstalled) as error:
-        return [str(error)]
-    return []
+        said = str(error)
+        return said if said.startswith(instance.name) else f"{instance.name}: {said}"
+    return ""

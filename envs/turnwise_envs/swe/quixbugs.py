@@ -5,7 +5,7 @@
     python_testcases/test_NAME.py      its tests, with what they share (load_testdata.py, node.py)
     json_testcases/NAME.json           a line for each case, [arguments, result]; read by the tests
 
-Licence: the published folder carries the MIT licence; nothing of it is part of this package.
+Licence: the published folder has its own; nothing of it is part of this package.
 """
 
 import ast
