@@ -52,7 +52,7 @@ class SWESandboxEnv(TextEnv):
     With `data_dir` the tasks are a user's own:
 
     - A folder of QuixBugs' layout (`turnwise_envs.swe.quixbugs`; the published one has its own
-      licence): one program each, half of its tests shown, graded by all of them, as generated tasks are.
+      licence): one program each, half of its tests shown, graded by all, as generated tasks are.
     - SWE-bench-style instances, a `.json` or `.jsonl` file (`turnwise_envs.swe.instances`; the
       repositories keep their licences), over git repositories that are found beside the file or in
       `checkouts`. The work tree has the regular files of `base_commit` and no history.
