@@ -21,6 +21,7 @@ CHECKERS: tuple[str, ...] = (
     "turnwise_envs.search.check:check",
     "turnwise_envs.webshop.check:check",
     "turnwise_envs.math.files:check",
+    "turnwise_envs.swe.data:check",
 )
 """Checkers as "module:function", asked in this order."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import shlex
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,12 +16,13 @@ from turnwise_envs.sandbox.engine import BASE_IMAGE
 from turnwise_envs.spaces import cut_middle
 from turnwise_envs.splits import Task, TaskSet
 from turnwise_envs.swe import tools
+from turnwise_envs.swe.assignments import Assignment
 from turnwise_envs.swe.library import SPLITS
-from turnwise_envs.swe.tasks import Repair, repair_tasks
+from turnwise_envs.swe.loading import loaded_tasks
+from turnwise_envs.swe.tasks import repair_tasks
 from turnwise_envs.swe.tools import Call, Refused
 from turnwise_envs.swe.workspace import SandboxWorkspace, Tree, Workspace
 
-_TEST = "python -m pytest -q --tb=short -p no:cacheprovider --color=no tests"
 _SECONDS = re.compile(r" in \d+\.\d+s( \([\d:]+\))?")
 _SHOWN_CHARS = 8_000
 BACKENDS = ("local", "docker")
@@ -48,6 +50,25 @@ class SWESandboxEnv(TextEnv):
     exit code, an object that equals everything reach nothing.
 
     Licence: everything here carries this package's licence.
+
+    With `data_dir` the tasks are a user's own:
+
+    - A folder of QuixBugs' layout (`turnwise_envs.swe.quixbugs`; the published one has its own
+      licence): one program each, half of its tests shown, graded by all, as generated tasks are.
+    - SWE-bench-style instances, a `.json` or `.jsonl` file (`turnwise_envs.swe.instances`; the
+      repositories keep their licences), over git repositories that are found beside the file or in
+      `checkouts`. The work tree has the regular files of `base_commit` and no history.
+      `python -m turnwise_envs.swe.own PATH STATEMENT` makes one of a repository of one's own.
+
+    Suites of whole repositories patch what they test, so tests and code share a process. The
+    submission's changes go into a fresh sandbox, but for tests, settings of the test runner and of
+    the interpreter, and new files that take a name of the standard library's; then the tests are
+    copied in. What is believed is one line, signed with a secret of this run, that agrees with the
+    exit code and has every named test passed; and only if the tests, run once more turned round,
+    all fail. This cannot hold code that reads expected values from the tests while they run or
+    knows them by heart, that tells a test from the same test turned round, or that guesses in
+    which of the two runs it is (right at most once in four). Tests that are inherited or generated
+    are not turned round.
 
     ## Action Space
 
@@ -94,12 +115,13 @@ class SWESandboxEnv(TextEnv):
     ## Starting State
 
     `seed` draws a task; `options={"task_index": i}` or `{"task_id": id}` names one. Splits `train`,
-    `valid`, `test` have different packages.
+    `valid`, `test` have different packages. Of a user's tasks, those that name a split are in that
+    one ("dev" is `valid`), others in each.
 
     ## Episode End
 
-    1. Termination: `submit`; verdict "resolved", "tests_failed", "empty_patch", "patch_too_large"
-       or "timeout" (the tests did not come to an end).
+    1. Termination: `submit`; verdict "resolved", "tests_failed", "empty_patch", "patch_too_large",
+       "timeout" (the tests did not come to an end) or "tampered" (they passed turned round, too).
     2. Truncation: `max_turns` turns were played; verdict "turn_limit".
 
     ## Info
@@ -123,6 +145,8 @@ class SWESandboxEnv(TextEnv):
     | `backend` | "local" | "local" or "docker" sandboxes; or a `Workspace` of one's own |
     | `isolation` | "auto" | of local sandboxes: see `turnwise_envs.sandbox.open_sandbox` |
     | `image` | "turnwise/base:1" | of containers; or a `ContainerImage` of the sandbox package |
+    | `data_dir` | None | file or folder of a user's tasks; None: the generated ones |
+    | `checkouts` | None | folder with the repositories of instances |
     | `level_rewards` | (0, 0, 1) | of completion, modification, resolution |
 
     ## Registered Configurations
@@ -147,6 +171,8 @@ class SWESandboxEnv(TextEnv):
         self,
         *,
         backend: str | Workspace = "local",
+        data_dir: str | None = None,
+        checkouts: str | None = None,
         isolation: str = "auto",
         image: str | ContainerImage = BASE_IMAGE,
         level_rewards: tuple[float, float, float] = (0.0, 0.0, 1.0),
@@ -165,8 +191,9 @@ class SWESandboxEnv(TextEnv):
         if isinstance(image, str):
             image = ContainerImage(image)
         self._isolation: Isolation = image if backend == "docker" else isolation
+        self._data_dir, self._checkouts = data_dir, checkouts
         self._level_rewards = tuple(float(value) for value in level_rewards)
-        self._repair: Repair | None = None
+        self._repair: Assignment | None = None
         self._tree: Tree = {}
         self._seen: dict[str, str] = {}
         self._tested = ""
@@ -175,8 +202,14 @@ class SWESandboxEnv(TextEnv):
 
     @classmethod
     def task_set(cls, split: str, **options: Any) -> TaskSet:
-        """Returns the generated tasks of a split."""
+        """Returns the generated tasks of a split, or those of a user's data."""
+        if options.get("data_dir") is not None:
+            return loaded_tasks(split, options["data_dir"], options.get("checkouts"))
         return repair_tasks(split)
+
+    def task_options(self) -> dict[str, Any]:
+        """Returns where a user's data are."""
+        return {"data_dir": self._data_dir, "checkouts": self._checkouts}
 
     def identity(self) -> dict[str, Any]:
         """Returns the arguments that a snapshot's reader must share."""
@@ -226,11 +259,16 @@ class SWESandboxEnv(TextEnv):
             self._tree, self._tested = tree, ""  # what the tests said was about another tree
 
     def _run(self, call: Call) -> StepResult:
+        assert self._repair is not None
         if self._workspace is None:
-            self._workspace = self._scripted or SandboxWorkspace(self._isolation)
+            self._workspace = self._scripted or SandboxWorkspace(
+                self._isolation, self._repair.command_limits
+            )
         is_test = call.tool == "test"
         try:
-            done, tree = self._workspace.run(_TEST if is_test else call.text, self._tree)
+            done, tree = self._workspace.run(
+                self._repair.test_command if is_test else call.text, self._tree
+            )
         except SandboxFileError as error:
             self._close_workspace()
             raise Refused(f"The work tree cannot be laid out: {error.strerror}.") from error
@@ -313,15 +351,17 @@ class SWESandboxEnv(TextEnv):
         if repair is None:
             return None
         code = repair.code_of(self._tree)
-        if code == repair.package.code:
+        if repair.solution is None:
+            return None
+        if code == repair.solution:
             return "submit"
         for edit in repair.edits:
             if self._can_edit(edit):
                 return edit
-        for path, content in repair.package.code.items():
+        for path, content in repair.solution.items():
             if code.get(path) != content:
-                return f"create {path}\n{content.decode()}".rstrip("\n")
-        return "shell rm " + " ".join(sorted(code.keys() - repair.package.code.keys()))
+                return _write_command(path, content)
+        return "shell rm " + " ".join(sorted(code.keys() - repair.solution.keys()))
 
     def gold(self) -> tuple[list[str] | None, list[str] | None]:
         """Returns the edits that repair the package, and the tests that fail before."""
@@ -365,3 +405,12 @@ class SWESandboxEnv(TextEnv):
     def __getstate__(self) -> dict[str, Any]:
         # A sandbox stays where it is; a copy opens its own.
         return {**super().__getstate__(), "_workspace": None}
+
+
+def _write_command(path: str, content: bytes) -> str:
+    """Returns the command that writes a file, whatever it has."""
+    text = content.decode(errors="replace").rstrip("\n")
+    if f"{text}\n".encode() == content:
+        return f"create {path}\n{text}"
+    quoted, data = shlex.quote(path), base64.b64encode(content).decode()
+    return f'shell mkdir -p "$(dirname {quoted})" && echo {data} | base64 -d > {quoted}'

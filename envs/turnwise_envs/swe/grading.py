@@ -103,18 +103,24 @@ def _report(done: Completed, xml: bytes) -> TestReport:
         raise EnvironmentFault(
             f"The test runner broke, exit code {done.returncode}: {done.stderr[-2000:]}"
         )
+    passed, failed = read_junit(xml) if xml else (frozenset(), {})
+    return TestReport(
+        passed=passed,
+        failed=failed,
+        exit_code=done.returncode,
+        killed_by=done.killed_by,
+        output=done.stderr,
+    )
+
+
+def read_junit(xml: bytes) -> tuple[frozenset[str], dict[str, str]]:
+    """Returns the tests that passed, and those that did not with the first line of why."""
     passed, failed = set(), {}
-    for case in ElementTree.fromstring(xml).iter("testcase") if xml else ():
+    for case in ElementTree.fromstring(xml).iter("testcase"):
         name = f"{case.get('classname')}::{case.get('name')}"
         bad = [part for kind in ("failure", "error", "skipped") for part in case.iter(kind)]
         if bad:
             failed[name] = (bad[0].get("message") or bad[0].tag).strip().split("\n")[0][:200]
         elif name not in failed:
             passed.add(name)
-    return TestReport(
-        passed=frozenset(passed - failed.keys()),
-        failed=failed,
-        exit_code=done.returncode,
-        killed_by=done.killed_by,
-        output=done.stderr,
-    )
+    return frozenset(passed - failed.keys()), failed

@@ -16,7 +16,7 @@ from turnwise_envs.swe.grading import TestReport, run_tests
 from turnwise_envs.swe.library import SPLITS, Package, load_package
 from turnwise_envs.swe.mutations import Mutation, mutated, sample_mutations
 from turnwise_envs.swe.tools import render_replace
-from turnwise_envs.swe.workspace import Tree
+from turnwise_envs.swe.workspace import COMMAND_LIMITS, Tree
 
 GENERATOR = "repairs-1"
 MANIFESTS = Path(__file__).parent / "manifests"
@@ -31,7 +31,7 @@ class Grade:
     """What a submitted work tree is worth."""
 
     verdict: str
-    """resolved, tests_failed, empty_patch, patch_too_large or timeout."""
+    """resolved, tests_failed, empty_patch, patch_too_large, timeout or tampered."""
     modified: bool = False
     fixed: float = 0.0
     """Share of the failing tests that pass now, in [0, 1]."""
@@ -48,6 +48,10 @@ class Repair:
         failing: ids of the tests that fail with them.
     """
 
+    image = ""
+    command_limits = COMMAND_LIMITS
+    test_command = "python -m pytest -q --tb=short -p no:cacheprovider --color=no tests"
+
     def __init__(
         self, package: Package, mutations: Sequence[Mutation], failing: Sequence[str]
     ) -> None:
@@ -55,6 +59,7 @@ class Repair:
         self.failing = frozenset(failing)
         self.broken_code = mutated(package.code, mutations)
         self.tree: Tree = {**self.broken_code, **package.tests}
+        self.solution: Tree = package.code
 
     @cached_property
     def statement(self) -> str:
@@ -107,7 +112,9 @@ class Repair:
         for mutation in self.mutations:
             others = [other for other in self.mutations if other is not mutation]
             without = mutated(self.package.code, others)[mutation.path].decode()
-            found.append(_edit(mutation.path, self.broken_code[mutation.path].decode(), without))
+            found.append(
+                edit_between(mutation.path, self.broken_code[mutation.path].decode(), without)
+            )
         return found
 
     def wrong_edits(self, seed: str) -> list[str]:
@@ -118,11 +125,11 @@ class Repair:
             before = self.broken_code[mutation.path].decode()
             after = mutation.apply(before)
             if after.encode() not in right:
-                found[_edit(mutation.path, before, after)] = None
+                found[edit_between(mutation.path, before, after)] = None
         return [edit for edit in found if edit not in self.edits][:_DISTRACTORS]
 
 
-def _edit(path: str, before: str, after: str) -> str:
+def edit_between(path: str, before: str, after: str) -> str:
     """Returns the command that makes one text of the other; its old lines occur once."""
     old, new = before.split("\n"), after.split("\n")
     shorter = min(len(old), len(new))
