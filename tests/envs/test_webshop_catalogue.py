@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnwise_envs import UsageError
-from turnwise_envs.webshop.catalogue import CACHE_VARIABLE, generated_catalogue
+from turnwise_envs.cache import CACHE_VARIABLE
+from turnwise_envs.webshop.catalogue import generated_catalogue
 from turnwise_envs.webshop.dice import Dice
 from turnwise_envs.webshop.generator import asin_of, index_of, make_product
 from turnwise_envs.webshop.goals import split_of

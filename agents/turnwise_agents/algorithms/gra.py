@@ -14,9 +14,9 @@ episode is gated as a whole, before anything is normalised. The same gate serves
 as a shaper, `GiGPO(config, shapers=[RewardGate(parse_levels(lines))])`.
 
 In the paper's setting the outcome has four levels, no submission < empty patch < tests fail < tests
-pass, and an empty patch, or none, shuts the stepwise rewards out. In a world of repairs with a
-component for each:
+pass, and an empty patch, or none, shuts the stepwise rewards out:
 
+    --env turnwise/SWESandbox-v0 --env-kwargs '{"level_rewards": [0.5, 0.5, 1.0]}'
     --algo.levels "completion+modification+resolution priority=1 threshold=1"
                   "turn/format_is_valid priority=0 weight=0.05 cap=0.1"
                   "turn/action_is_valid priority=0 weight=0.05 cap=0.1"

@@ -42,6 +42,8 @@ class ContainerImage:
     """Path of the work folder inside; what the image has there is hidden."""
     python: str = "python3"
     """Program to start Python with, for an image whose own is older."""
+    tests_python: str = ""
+    """Program to run a repository's own tests with, where that is another, older one may be."""
     cpus: float = 1.0
     """Processors that one container may keep busy."""
 
@@ -69,6 +71,15 @@ class ContainerImage:
             container.close()
             raise
         return container
+
+    @property
+    def id(self) -> str:
+        """The engine's name of the image's content.
+
+        Raises:
+            SandboxFault: If there is no engine or no such image.
+        """
+        return engine().image_id(self.name)
 
     def read_folder(self, folder: str) -> dict[str, bytes]:
         """Returns path and content of the regular files in a folder of the image."""

@@ -145,6 +145,15 @@ class Engine:
             if host == socket.gethostname() and _start_time(int(pid)) != began:
                 self._remove(row["Id"])
 
+    def image_id(self, image: str) -> str:
+        """Returns the digest of an image.
+
+        Raises:
+            SandboxFault: If there is no such image.
+        """
+        with _faults(f"The image must be in the engine, got {image}"):
+            return str(self.client.inspect_image(image)["Id"])
+
     def read_folder(self, image: str, folder: str) -> dict[str, bytes]:
         """Returns path and content of the regular files in a folder of an image.
 

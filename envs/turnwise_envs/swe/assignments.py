@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from turnwise_envs.sandbox import Limits
+from turnwise_envs.sandbox import Isolation, Limits
 from turnwise_envs.swe.tasks import Grade
 from turnwise_envs.swe.workspace import Tree
 
@@ -48,7 +48,7 @@ class Assignment(Protocol):
     def code_of(self, tree: Tree) -> Tree:
         """Returns the part of a work tree that is graded."""
 
-    def grade(self, tree: Tree, isolation: str = "auto") -> Grade:
+    def grade(self, tree: Tree, isolation: Isolation = "auto") -> Grade:
         """Grades a work tree in fresh sandboxes.
 
         Raises:

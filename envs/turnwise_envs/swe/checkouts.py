@@ -11,7 +11,7 @@ from random import Random
 
 from turnwise_envs.core import digest
 from turnwise_envs.errors import DataError, EnvironmentFault
-from turnwise_envs.sandbox import Limits
+from turnwise_envs.sandbox import Isolation, Limits
 from turnwise_envs.swe.inprocess import judge, run_in_process, run_limits
 from turnwise_envs.swe.instances import Instance
 from turnwise_envs.swe.mutations import sample_mutations
@@ -133,7 +133,7 @@ class Checkout:
         kept = {p: c for p, c in tree.items() if not is_protected(p, self._tests)}
         return dict(sorted(kept.items()))
 
-    def grade(self, tree: Tree, isolation: str = "auto") -> Grade:
+    def grade(self, tree: Tree, isolation: Isolation = "auto") -> Grade:
         """Grades a work tree: its changes to the code, with the tests as they should be.
 
         Raises:
@@ -151,7 +151,7 @@ class Checkout:
             self._grades[key] = self._grade(graded, isolation)
         return self._grades[key]
 
-    def _grade(self, graded: Tree, isolation: str) -> Grade:
+    def _grade(self, graded: Tree, isolation: Isolation) -> Grade:
         found = judge(graded, self.instance.tests, isolation=isolation, limits=self._limits)
         report = found.report
         sound = frozenset(self.instance.pass_to_pass) - self.failing
@@ -169,7 +169,7 @@ class Checkout:
     def _limits(self) -> Limits:
         return run_limits(self.tree, self.instance.timeout_s)
 
-    def _expect_sound(self, isolation: str) -> None:
+    def _expect_sound(self, isolation: Isolation) -> None:
         """Makes sure that a failure is the submission's: that the tests can be passed here.
 
         By the known repair where there is one, else by what passes before any.
@@ -179,7 +179,7 @@ class Checkout:
         if self._problem:
             raise EnvironmentFault(f"{self.instance.name} cannot be graded here: {self._problem}")
 
-    def problem(self, isolation: str = "auto") -> str:
+    def problem(self, isolation: Isolation = "auto") -> str:
         """Returns why the named tests do not do here what the row says, or ""."""
         repaired = {**self.tree, **self._changed("patch", self.instance.patch)}
         given = {path: c for path, c in repaired.items() if c is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import shlex
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -57,7 +58,9 @@ class SWESandboxEnv(TextEnv):
       licence): one program each, half of its tests shown, graded by all, as generated tasks are.
     - SWE-bench-style instances, a `.json` or `.jsonl` file (`turnwise_envs.swe.instances`; the
       repositories keep their licences), over git repositories that are found beside the file or in
-      `checkouts`. The work tree has the regular files of `base_commit` and no history.
+      `checkouts`. The work tree has the regular files of `base_commit` and no history. With
+      `backend="docker"` a row's `image` is what it is worked in, and where its repository is taken
+      from (`work` of the `ContainerImage`) if no folder has it.
       `python -m turnwise_envs.swe.own PATH STATEMENT` makes one of a repository of one's own.
 
     Suites of whole repositories patch what they test, so tests and code share a process. The
@@ -164,6 +167,7 @@ class SWESandboxEnv(TextEnv):
         "You repair a Python package. Read the report, find the cause in the code, change as "
         "little as possible, run the tests, and submit."
     )
+    reward_names = LEVELS
     grammar = tools.GRAMMAR
     tools = tools.TOOLS
 
@@ -204,12 +208,15 @@ class SWESandboxEnv(TextEnv):
     def task_set(cls, split: str, **options: Any) -> TaskSet:
         """Returns the generated tasks of a split, or those of a user's data."""
         if options.get("data_dir") is not None:
-            return loaded_tasks(split, options["data_dir"], options.get("checkouts"))
+            return loaded_tasks(split, **options)
         return repair_tasks(split)
 
     def task_options(self) -> dict[str, Any]:
         """Returns where a user's data are."""
-        return {"data_dir": self._data_dir, "checkouts": self._checkouts}
+        options: dict[str, Any] = {"data_dir": self._data_dir, "checkouts": self._checkouts}
+        if self._data_dir is not None and isinstance(self._isolation, ContainerImage):
+            options["containers"] = self._isolation
+        return options
 
     def identity(self) -> dict[str, Any]:
         """Returns the arguments that a snapshot's reader must share."""
@@ -227,6 +234,9 @@ class SWESandboxEnv(TextEnv):
 
     def _build(self, task: Task) -> None:
         self._repair = self.tasks.repair(task)  # type: ignore[attr-defined]
+        self._place = self._isolation
+        if isinstance(self._place, ContainerImage) and self._repair.image:
+            self._place = replace(self._place, name=self._repair.image)
         self._menu_edits: list[str] | None = None
         self._close_workspace()
 
@@ -262,7 +272,7 @@ class SWESandboxEnv(TextEnv):
         assert self._repair is not None
         if self._workspace is None:
             self._workspace = self._scripted or SandboxWorkspace(
-                self._isolation, self._repair.command_limits
+                self._place, self._repair.command_limits
             )
         is_test = call.tool == "test"
         try:
@@ -286,7 +296,7 @@ class SWESandboxEnv(TextEnv):
 
     def _submit(self) -> StepResult:
         assert self._repair is not None
-        grade = self._repair.grade(self._tree, self._isolation)
+        grade = self._repair.grade(self._tree, self._place)
         self._submitted = True
         reached = (True, grade.modified, grade.verdict == "resolved")
         components = {

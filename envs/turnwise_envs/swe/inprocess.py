@@ -21,14 +21,20 @@ import hmac
 import json
 import os
 import secrets
-import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from turnwise_envs.errors import UsageError
-from turnwise_envs.sandbox import Limits, SandboxFault, SandboxFileError, open_sandbox
+from turnwise_envs.sandbox import (
+    ContainerImage,
+    Isolation,
+    Limits,
+    SandboxFault,
+    SandboxFileError,
+    open_isolated,
+)
 from turnwise_envs.swe.controls import opposite
 from turnwise_envs.swe.grading import TestReport, read_junit
 from turnwise_envs.swe.workspace import Tree
@@ -74,7 +80,7 @@ def run_in_process(
     tree: Tree,
     tests: Sequence[str],
     *,
-    isolation: str = "auto",
+    isolation: Isolation = "auto",
     limits: Limits,
 ) -> TestReport:
     """Runs tests in a fresh sandbox, in the process of the code they test.
@@ -82,7 +88,7 @@ def run_in_process(
     Args:
         tree: all files, tests too.
         tests: pytest's ids of what is run; a file stands for all its tests.
-        isolation: as for `open_sandbox`.
+        isolation: as for `open_isolated`; an image must have pytest.
         limits: of the whole run.
 
     Returns:
@@ -96,10 +102,11 @@ def run_in_process(
         raise UsageError("tests must not be empty: nothing would have to pass.")
     secret = secrets.token_bytes(32)
     request = {"secret": secret.hex(), "tests": [*tests], "config": config_of(tree)}
+    files = {**tree, _PROGRAM: _WITNESS.read_bytes()}
     try:
-        with open_sandbox(isolation, limits, {**tree, _PROGRAM: _WITNESS.read_bytes()}) as sandbox:
+        with open_isolated(isolation, limits, files) as sandbox:
             done = sandbox.run(
-                [sys.executable, "-B", _PROGRAM],
+                [_interpreter(isolation) or sandbox.python, "-B", _PROGRAM],
                 stdin=json.dumps(request).encode(),
                 env={"PYTHONHASHSEED": "0"},
             )
@@ -115,6 +122,10 @@ def run_in_process(
         killed_by=done.killed_by,
         output=done.stderr,
     )
+
+
+def _interpreter(isolation: Isolation) -> str:
+    return isolation.tests_python if isinstance(isolation, ContainerImage) else ""
 
 
 def _heard(line: str, secret: bytes) -> tuple[int | None, frozenset[str], dict[str, str]]:
@@ -140,14 +151,14 @@ class Judgement:
 
 
 def judge(
-    tree: Tree, tests: Sequence[str], *, isolation: str = "auto", limits: Limits
+    tree: Tree, tests: Sequence[str], *, isolation: Isolation = "auto", limits: Limits
 ) -> Judgement:
     """Runs tests, and where all of them pass, their opposites.
 
     Args:
         tree: all files, tests too.
         tests: pytest's ids; all of them have to pass.
-        isolation: as for `open_sandbox`.
+        isolation: as for `open_isolated`.
         limits: of each of the two runs.
 
     Raises:

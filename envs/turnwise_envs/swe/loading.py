@@ -1,14 +1,17 @@
 """Task sets of a user's own data: instances over repositories, and programs of QuixBugs' layout."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from turnwise_envs.errors import DataError, UsageError
+from turnwise_envs.sandbox import ContainerImage
 from turnwise_envs.splits import STREAM, Task, TaskSet, content_id
 from turnwise_envs.swe import quixbugs
 from turnwise_envs.swe.assignments import Assignment
 from turnwise_envs.swe.checkouts import Checkout, find_repository
+from turnwise_envs.swe.images import image_of, repository_in
 from turnwise_envs.swe.instances import Instance, parse_row, read_rows
 
 _KEPT = 8
@@ -39,12 +42,20 @@ class LoadedTasks(TaskSet):
         split: name of the split.
         data_dir: file or folder of instances, or folder of QuixBugs' layout.
         checkouts: folder with repositories; those beside the data are found, too.
+        containers: what the work is done in where that is containers: a repository that is in no
+            folder is taken from the instance's image.
 
     Raises:
         DataError: If the data cannot be read, or have nothing in this split.
     """
 
-    def __init__(self, split: str, data_dir: str, checkouts: str | None = None) -> None:
+    def __init__(
+        self,
+        split: str,
+        data_dir: str,
+        checkouts: str | None = None,
+        containers: ContainerImage | None = None,
+    ) -> None:
         super().__init__(split)
         self._path = Path(data_dir).expanduser()
         if not self._path.exists():
@@ -52,6 +63,7 @@ class LoadedTasks(TaskSet):
         beside = self._path if self._path.is_dir() else self._path.parent
         self._folders = [Path(checkouts).expanduser()] if checkouts else []
         self._folders.append(beside)
+        self._containers = containers
         self._programs: list[quixbugs.Program] = []
         self._instances: list[Instance] = []
         if self._path.is_dir() and quixbugs.is_layout(self._path):
@@ -96,7 +108,12 @@ class LoadedTasks(TaskSet):
 
     def _open(self, index: int) -> Checkout:
         instance = self._instances[index]
-        return Checkout(instance, repository_of(instance, self._folders))
+        found = find_repository(instance, self._folders)
+        if found is None and self._containers is not None and instance.image:
+            image = image_of(instance, self._containers)
+            # The one commit that is kept of it is the base.
+            return Checkout(replace(instance, base_commit=""), repository_in(image))
+        return Checkout(instance, found or repository_of(instance, self._folders))
 
 
 def repository_of(instance: Instance, folders: Sequence[Path]) -> Path:
@@ -111,12 +128,17 @@ def repository_of(instance: Instance, folders: Sequence[Path]) -> Path:
         raise DataError(
             f"{instance.name}: the repository {instance.repo} must be in {places}. Clone it there, "
             f"as {instance.repo} or {instance.repo.replace('/', '__')}, or pass checkouts=, the "
-            "folder that has it."
+            'folder that has it; with backend="docker" it may be in the image that the row names.'
         )
     return found
 
 
-def loaded_tasks(split: str, data_dir: str, checkouts: str | None = None) -> LoadedTasks:
+def loaded_tasks(
+    split: str,
+    data_dir: str,
+    checkouts: str | None = None,
+    containers: ContainerImage | None = None,
+) -> LoadedTasks:
     """Returns the tasks of a split of a user's data.
 
     Raises:
@@ -125,4 +147,4 @@ def loaded_tasks(split: str, data_dir: str, checkouts: str | None = None) -> Loa
     """
     if split == STREAM:
         raise UsageError('split must be a finite one where data_dir is given, got "stream".')
-    return LoadedTasks(split, data_dir, checkouts)
+    return LoadedTasks(split, data_dir, checkouts, containers)

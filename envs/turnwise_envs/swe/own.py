@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from turnwise_envs.errors import DataError
+from turnwise_envs.sandbox import Isolation
 from turnwise_envs.swe.inprocess import run_in_process, run_limits
 from turnwise_envs.swe.instances import TIMEOUT_S
 from turnwise_envs.swe.protected import is_test_file
@@ -32,7 +33,7 @@ def make_task(
     tests: Sequence[str] = (),
     test_command: str = "",
     timeout_s: float = TIMEOUT_S,
-    isolation: str = "auto",
+    isolation: Isolation = "auto",
 ) -> dict[str, Any]:
     """Returns a task over a repository, a row as `instances.parse_row` reads it.
 
@@ -42,7 +43,7 @@ def make_task(
         tests: pytest's ids of what has to pass, or files; all test files where there are none.
         test_command: what the tool `test` runs; "" runs the files of the tests.
         timeout_s: processor seconds for all tests.
-        isolation: as for `open_sandbox`.
+        isolation: as for `open_isolated`.
 
     Raises:
         DataError: If the tests cannot be run, or none of them fails.

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 
 from turnwise_envs.errors import DataError, EnvironmentFault
-from turnwise_envs.sandbox import Limits
+from turnwise_envs.sandbox import Isolation, Limits
 from turnwise_envs.splits import content_id
 from turnwise_envs.swe.grading import TEST_LIMITS, TestReport, run_tests
 from turnwise_envs.swe.mutations import sample_mutations
@@ -181,11 +181,11 @@ class Program:
 
     # ---------------------------------------------------------------- grading
 
-    def _report(self, program: bytes, isolation: str) -> TestReport:
+    def _report(self, program: bytes, isolation: Isolation) -> TestReport:
         files = tuple({**self._beside, self.path: program}.items())
         return _run(files, tuple(self._tests.items()), isolation)
 
-    def _named(self, isolation: str) -> tuple[frozenset[str], frozenset[str]]:
+    def _named(self, isolation: Isolation) -> tuple[frozenset[str], frozenset[str]]:
         """Returns the tests that the right program passes, and those of them that the broken does.
 
         Cases that the folder itself leaves out as too slow are none.
@@ -204,7 +204,7 @@ class Program:
         named, sound = self._named("auto")
         return named - sound
 
-    def grade(self, tree: Tree, isolation: str = "auto") -> Grade:
+    def grade(self, tree: Tree, isolation: Isolation = "auto") -> Grade:
         """Grades the program of a work tree by the folder's tests, in sandboxes of their own.
 
         Raises:
@@ -231,7 +231,7 @@ class Program:
 
 @lru_cache(maxsize=512)
 def _run(
-    code: tuple[tuple[str, bytes], ...], tests: tuple[tuple[str, bytes], ...], isolation: str
+    code: tuple[tuple[str, bytes], ...], tests: tuple[tuple[str, bytes], ...], isolation: Isolation
 ) -> TestReport:
     return run_tests(
         dict(code),

@@ -103,6 +103,18 @@ def tree_of_folder(folder: Path) -> Tree:
     return tree
 
 
+def commit_folder(folder: Path, message: str) -> None:
+    """Makes a folder a git repository with one commit, of everything in it.
+
+    Raises:
+        DataError: If git cannot.
+    """
+    author = ("-c", "user.name=turnwise", "-c", "user.email=turnwise@localhost")
+    for argv in (("init", "-q"), ("add", "-A", "-f"), ("commit", "-q", "--allow-empty")):
+        said = ("-m", message) if argv[0] == "commit" else ()
+        _expect(_git(folder, *author, *argv, *said), folder)
+
+
 def _listing(repository: Path, commit: str) -> dict[str, str]:
     done = _git(repository, "ls-tree", "-r", "-z", "--full-tree", commit)
     return _entries(_expect(done, repository), sha_at=2)

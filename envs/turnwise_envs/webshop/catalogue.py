@@ -7,32 +7,21 @@ cache folder, memory-mapped and shared between processes. The cache folder is th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import lru_cache, partial
-from pathlib import Path
 
+from turnwise_envs.cache import cache_folder
 from turnwise_envs.errors import UsageError
 from turnwise_envs.webshop import generator
 from turnwise_envs.webshop.goals import MIN_PRODUCTS
 from turnwise_envs.webshop.products import Product
 from turnwise_envs.webshop.search import SEARCH_VERSION, Index, build_index
 
-CACHE_VARIABLE = "TURNWISE_CACHE"
 MAX_PRODUCTS = 1_000_000
 IN_MEMORY = 20_000
 """Catalogues of more products keep their index in the cache folder."""
 
 _KEPT_PRODUCTS = 4096
-
-
-def cache_folder() -> Path:
-    """Returns the folder for what is dear to build; nothing is created by asking."""
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "turnwise"
 
 
 class Catalogue:

@@ -21,10 +21,11 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from turnwise_envs.cache import cache_folder
 from turnwise_envs.data import data_path
 from turnwise_envs.errors import DataError, UnknownTaskError, UsageError
 from turnwise_envs.splits import Task, TaskSet, content_id
-from turnwise_envs.webshop.catalogue import Catalogue, cache_folder
+from turnwise_envs.webshop.catalogue import Catalogue
 from turnwise_envs.webshop.dice import Dice
 from turnwise_envs.webshop.files import Files, find_files, make_product, raw_products, read_json
 from turnwise_envs.webshop.goals import KINDS, SPLITS, Goal, price_limit, price_phrase
