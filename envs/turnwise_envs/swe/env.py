@@ -192,9 +192,7 @@ class SWESandboxEnv(TextEnv):
                 f"backend must be one of {', '.join(BACKENDS)}, or a Workspace, got {backend!r}."
             )
         self._scripted = backend if isinstance(backend, Workspace) else None
-        if isinstance(image, str):
-            image = ContainerImage(image)
-        self._isolation: Isolation = image if backend == "docker" else isolation
+        self._isolation: Isolation = _image(image) if backend == "docker" else isolation
         self._data_dir, self._checkouts = data_dir, checkouts
         self._level_rewards = tuple(float(value) for value in level_rewards)
         self._repair: Assignment | None = None
@@ -208,14 +206,16 @@ class SWESandboxEnv(TextEnv):
     def task_set(cls, split: str, **options: Any) -> TaskSet:
         """Returns the generated tasks of a split, or those of a user's data."""
         if options.get("data_dir") is not None:
-            return loaded_tasks(split, **options)
+            is_docker = options.get("backend") == "docker"
+            containers = _image(options.get("image", BASE_IMAGE)) if is_docker else None
+            return loaded_tasks(split, options["data_dir"], options.get("checkouts"), containers)
         return repair_tasks(split)
 
     def task_options(self) -> dict[str, Any]:
         """Returns where a user's data are."""
         options: dict[str, Any] = {"data_dir": self._data_dir, "checkouts": self._checkouts}
         if self._data_dir is not None and isinstance(self._isolation, ContainerImage):
-            options["containers"] = self._isolation
+            options |= {"backend": "docker", "image": self._isolation}
         return options
 
     def identity(self) -> dict[str, Any]:
@@ -415,6 +415,10 @@ class SWESandboxEnv(TextEnv):
     def __getstate__(self) -> dict[str, Any]:
         # A sandbox stays where it is; a copy opens its own.
         return {**super().__getstate__(), "_workspace": None}
+
+
+def _image(image: str | ContainerImage) -> ContainerImage:
+    return ContainerImage(image) if isinstance(image, str) else image
 
 
 def _write_command(path: str, content: bytes) -> str:
