@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,12 +16,15 @@ HIDDEN = "[hidden]"
 MAX_CHARS = 4000
 """Longest transcript that is kept, in characters; cut in the middle."""
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W_]+")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 
 def words(text: str) -> list[str]:
-    """Returns the words of a text, case folded."""
-    return _WORD.findall(text.casefold())
+    """Returns the words of a text without case, accents, underscores and thousands' commas."""
+    plain = unicodedata.normalize("NFKD", text)
+    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    return _WORD.findall(_THOUSANDS.sub("", plain).casefold())
 
 
 def mentions(text: str, secret: str) -> bool:
@@ -37,7 +41,7 @@ def hide(text: str, secrets: Iterable[str]) -> str:
     for secret in sorted(set(secrets), key=lambda s: (-len(s), s)):
         sought = _WORD.findall(secret)
         pattern = (
-            r"(?<!\w)" + r"\W+".join(map(re.escape, sought)) + r"(?!\w)"
+            r"(?<![^\W_])" + r"[\W_]+".join(map(re.escape, sought)) + r"(?![^\W_])"
             if sought
             else re.escape(secret.strip())
         )
