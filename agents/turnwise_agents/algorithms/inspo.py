@@ -45,7 +45,8 @@ Explanation of the logged metrics, `instructions/...` (of each world where there
 - `weight/ID`, `share/ID`: w; share of the iteration's questions that drew it.
 - `best_weight`, `mean_weight`: over the living.
 - `proposed`, `rejected_FAULT`: sound proposals, and those with a fault (`screen.FAULTS`).
-- `proposer_failures`: 1 where the proposer failed and the iteration's evolution was lost.
+- `proposer_failures`: times that the proposer failed, which costs the iteration's evolution (over
+  all worlds).
 - `verified`, `accepted`, `pruned`: candidates that were verified, that entered; who was dropped.
 - `verified_best`, `verified_median`: best candidate's mean and incumbents' median on the same
   questions. `verify_step_share`: share of the iteration's environment steps that this took.
@@ -54,11 +55,9 @@ Explanation of the logged metrics, `instructions/...` (of each world where there
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, make_dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any, ClassVar
 
 from turnwise_agents.algorithms.base import (
@@ -70,11 +69,18 @@ from turnwise_agents.algorithms.base import (
 )
 from turnwise_agents.algorithms.grpo import GRPO, GRPOConfig
 from turnwise_agents.context import system_message
-from turnwise_agents.instructions.evolution import Evolution, PopulationConfig, spoken
+from turnwise_agents.instructions.evolution import (
+    Evolution,
+    PopulationConfig,
+    read_instructions,
+    spoken,
+)
 from turnwise_agents.instructions.held_out import TrainingPool
 from turnwise_agents.policies import keyed_seed
 from turnwise_agents.types import Group, RolloutSpec
-from turnwise_envs.errors import DataError, UsageError
+from turnwise_envs.errors import UsageError
+
+FAILURES = "instructions/proposer_failures"
 
 
 class InstructionEvolution(Algorithm):
@@ -175,6 +181,8 @@ class InstructionEvolution(Algorithm):
             prefix = f"instructions/{env_id}/" if len(self._worlds) > 1 else "instructions/"
             found = self._learn(world, own, services)
             metrics.update({prefix + name: value for name, value in found.items()})
+            failures = found.get("proposer_failures", 0.0)
+            metrics[FAILURES] = metrics.get(FAILURES, 0.0) + failures
         metrics["time/evolution_s"] = time.perf_counter() - started
         return metrics
 
@@ -239,24 +247,3 @@ def training(groups: list[Group]) -> list[Group]:
 def steps(groups: list[Group]) -> int:
     """Returns the number of turns played."""
     return sum(len(t.turns) for g in groups for t in g.trajectories)
-
-
-def read_instructions(path: str) -> dict[str, list[str]]:
-    """Returns the instructions of a file by environment id, "" for all; {} without a file.
-
-    Raises:
-        DataError: If it is no such file.
-    """
-    if not path:
-        return {}
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-        rows = data if isinstance(data, dict) else {"": data}
-        if not all(isinstance(t, str) and t.strip() for own in rows.values() for t in own):
-            raise ValueError("an instruction that is no text")
-    except (OSError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{path} must be JSON, a list of instructions or an object of such lists by "
-            f"environment id, got {type(error).__name__}: {error}."
-        ) from error
-    return {name: list(own) for name, own in rows.items()}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
@@ -22,7 +25,9 @@ from turnwise_agents.instructions.proposers import Proposal, ProposalRequest, Pr
 from turnwise_agents.instructions.screen import Screen, lost_markers, markers
 from turnwise_agents.policies import keyed_seed
 from turnwise_agents.types import Group, RolloutSpec, Trajectory
-from turnwise_envs.errors import UsageError
+from turnwise_envs.errors import DataError, UsageError
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,8 +269,9 @@ class Evolution:
         request = self._request(count, f"{seed}|{iteration}|{self.env_id}")
         try:
             proposals = [checked(p) for p in proposer(request)]
-        except Exception:
-            # Whatever a proposer does, the run goes on; a metric says that it failed.
+        except Exception as error:
+            # Whatever a proposer does, the run goes on.
+            _LOG.warning("The proposer failed: %s: %s", type(error).__name__, error)
             return {**metrics, "proposer_failures": 1.0}
         metrics["proposer_failures"] = 0.0
         for proposal in proposals:
@@ -320,7 +326,7 @@ class Evolution:
         )
         return {
             "population": float(len(living)),
-            "entropy": float(-(p[p > 0] * np.log(p[p > 0])).sum()),
+            "entropy": float(np.abs((p[p > 0] * np.log(p[p > 0])).sum())),
             "best_weight": max(weights),
             "mean_weight": float(np.mean(weights)),
             **{f"weight/{one.label}": one.weight for one in living},
@@ -356,3 +362,24 @@ def spoken(instruction: Instruction) -> dict[str, Any]:
 def checked(proposal: Any) -> Proposal:
     """Returns a proposal whose parents are names; anything else that a proposer says raises."""
     return Proposal(proposal.text, tuple(map(str, proposal.parents)), str(proposal.note))
+
+
+def read_instructions(path: str) -> dict[str, list[str]]:
+    """Returns the instructions of a file by environment id, "" for all; {} without a file.
+
+    Raises:
+        DataError: If it is no such file.
+    """
+    if not path:
+        return {}
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        rows = data if isinstance(data, dict) else {"": data}
+        if not all(isinstance(t, str) and t.strip() for own in rows.values() for t in own):
+            raise ValueError("an instruction that is no text")
+    except (OSError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path} must be JSON, a list of instructions or an object of such lists by "
+            f"environment id, got {type(error).__name__}: {error}."
+        ) from error
+    return {name: list(own) for name, own in rows.items()}
