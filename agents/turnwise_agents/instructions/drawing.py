@@ -136,9 +136,7 @@ def weights_svg(population: Population, history: History, title: str) -> str:
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>')
         x, y = place(*row[-1])
         name = escape(one.label) + (" ✕" if one.status == "pruned" else "")
-        parts.append(
-            f'<text x="{x + 6:.1f}" y="{y + 4:.1f}" fill="{colour}">{name}</text>'
-        )
+        parts.append(f'<text x="{x + 6:.1f}" y="{y + 4:.1f}" fill="{colour}">{name}</text>')
     return "\n".join([*parts, "</svg>", ""])
 
 

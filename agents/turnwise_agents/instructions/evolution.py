@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from turnwise_agents.algorithms.base import Metrics
 from turnwise_agents.estimators.checks import expect_choice, expect_range
 from turnwise_agents.instructions.failures import FailureBuffer
 from turnwise_agents.instructions.population import (
@@ -26,6 +25,9 @@ from turnwise_agents.instructions.screen import Screen, lost_markers, markers
 from turnwise_agents.policies import keyed_seed
 from turnwise_agents.types import Group, RolloutSpec, Trajectory
 from turnwise_envs.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from turnwise_agents.algorithms.base import Metrics
 
 _LOG = logging.getLogger(__name__)
 

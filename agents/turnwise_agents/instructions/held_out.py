@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from turnwise_agents.algorithms.base import TaskPool
 from turnwise_agents.policies import keyed_seed
 from turnwise_agents.types import Group
 from turnwise_envs.errors import UsageError
+
+if TYPE_CHECKING:
+    from turnwise_agents.algorithms.base import TaskPool
 
 MAX_KEPT = 1024
 """Held-out questions remembered of a world, the newest."""

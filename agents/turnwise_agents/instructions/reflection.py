@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from turnwise_agents.algorithms.base import TextGenerator
 from turnwise_agents.endpoint import EndpointConfig, EndpointPolicy
 from turnwise_agents.instructions.proposers import (
     ClauseProposer,
@@ -18,6 +18,9 @@ from turnwise_agents.instructions.proposers import (
 from turnwise_agents.journal import Journal
 from turnwise_agents.policies import PolicyFault, keyed_seed
 from turnwise_envs.errors import TurnwiseError, UsageError
+
+if TYPE_CHECKING:
+    from turnwise_agents.algorithms.base import TextGenerator
 
 PROPOSER_FILE = "proposer.jsonl"
 MAX_NEW_TOKENS = 768
