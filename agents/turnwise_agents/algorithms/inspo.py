@@ -180,8 +180,8 @@ class InstructionEvolution(Algorithm):
             own = [g for g in groups if g.env_id == env_id]
             prefix = f"instructions/{env_id}/" if len(self._worlds) > 1 else "instructions/"
             found = self._learn(world, own, services)
+            failures = found.pop("proposer_failures", 0.0)
             metrics.update({prefix + name: value for name, value in found.items()})
-            failures = found.get("proposer_failures", 0.0)
             metrics[FAILURES] = metrics.get(FAILURES, 0.0) + failures
         metrics["time/evolution_s"] = time.perf_counter() - started
         return metrics
