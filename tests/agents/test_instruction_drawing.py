@@ -1,5 +1,6 @@
 """What `turnwise instructions` shows: the tree, the picture, the best instruction alone."""
 
+import io
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -8,7 +9,7 @@ from rich.console import Console
 from short_runs import make_config, start
 
 from turnwise_agents import cli
-from turnwise_agents.instructions.drawing import ancestry, sparkline, weights_svg
+from turnwise_agents.instructions.drawing import ancestry, load_populations, sparkline, weights_svg
 from turnwise_agents.instructions.population import Population
 from turnwise_envs.errors import UsageError
 
@@ -32,7 +33,7 @@ def test_sparkline():
 
 
 def test_the_tree_says_where_each_came_from():
-    console = Console(width=200, record=True, quiet=True)
+    console = Console(width=200, record=True, file=io.StringIO())
     console.print(ancestry(evolved(), HISTORY, "world"))
     text = console.export_text()
     lines = [line for line in text.splitlines() if "iteration" in line]
@@ -69,6 +70,4 @@ def test_the_command(tmp_path, capsys):
     assert cli.main(["instructions", folder, "--env", "other"]) == 2
     assert "env must be one of tests/Quiz-v0" in capsys.readouterr().err
     with pytest.raises(UsageError, match="whose instructions evolve"):
-        from turnwise_agents.instructions.drawing import load_populations
-
         load_populations(tmp_path)
