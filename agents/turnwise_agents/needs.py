@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from turnwise_agents.algorithms.base import Contrast, Needs
 from turnwise_agents.answers import check_answers, gives_answers
+from turnwise_agents.levels import fixed_source
 from turnwise_envs.core import TextEnv
 from turnwise_envs.errors import UsageError
-from turnwise_envs.play import expert_policy, null_policy, play_episode
+from turnwise_envs.play import expert_policy, null_policy, play_episode, random_policy
 from turnwise_envs.registration import env_class, env_ids
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ def check_needs(
                 raise UsageError(f"{error} {_having(needs)}") from error
         if needs.meet is not None:
             needs.meet(env_id, world)
+        _check_rewards(needs.rewards, name, env_id, env, seed)
         if needs.contrast is not None:
             _check_contrast(needs.contrast, name, env_id, env, seed)
         envs.release(env_id, env)
@@ -80,6 +83,35 @@ def environments_with(needs: Needs) -> list[str]:
 def _having(needs: Needs) -> str:
     having = environments_with(needs)
     return f"These have it: {', '.join(having)}." if having else "No registered environment has it."
+
+
+def _check_rewards(sources: frozenset[str], name: str, env_id: str, env: Any, seed: int) -> None:
+    """Raises if a reward level reads what the world does not report.
+
+    Where a world does not say what it reports, an oracle's and a random agent's episode do.
+    """
+    wanted = sorted(source for source in sources if not fixed_source(source))
+    declared: tuple[str, ...] = env.unwrapped.reward_names
+    unsure = [source for source in wanted if "/" in source or not declared]
+    known = [*declared, *(_reported(env, seed) if unsure else ())]
+    for source in wanted:
+        if source not in known:
+            having = [i for i in env_ids() if source in getattr(env_class(i), "reward_names", ())]
+            others = f" These have it: {', '.join(having)}." if having else ""
+            raise UsageError(
+                f"{name} needs {source!r} for its reward levels, which {env_id} does not report. "
+                f"It reports {', '.join(sorted(set(known))) or 'nothing'}.{others}"
+            )
+
+
+def _reported(env: Any, seed: int) -> set[str]:
+    """Returns the sources that an oracle and a random agent meet in one episode each."""
+    infos: list[dict[str, Any]] = []
+    for policy in (expert_policy(env), random_policy(env, seed)):
+        with suppress(UsageError):  # no plan is known for this task
+            infos += play_episode(env, policy, seed=seed).infos
+    records = {"": "reward_components", "cost/": "cost", "metrics/": "metrics"}
+    return {prefix + key for prefix, r in records.items() for info in infos for key in info[r]}
 
 
 def _check_contrast(contrast: Contrast, name: str, env_id: str, env: Any, seed: int) -> None:

@@ -150,6 +150,8 @@ class TextEnv(gym.Env[str, str]):
     tools: tuple[Tool, ...] = ()
     """The same actions as JSON tools; worlds without any get one generic tool."""
     state_key_exact: ClassVar[bool] = True
+    reward_names: tuple[str, ...] = ()
+    """Every reward component that the world can give; () where it does not say."""
 
     def __init__(
         self,

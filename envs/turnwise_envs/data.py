@@ -90,7 +90,9 @@ def check_data(path: str | Path) -> list[DataReport]:
         raise DataError(f"path must be a file or folder of data, {path} is not there.")
     found = [report for name in CHECKERS if (report := _checker(name)(path)) is not None]
     if not found:
-        known = "; ".join((_checker(name).__doc__ or name).splitlines()[0] for name in CHECKERS)
+        known = "; ".join(
+            (_checker(name).__doc__ or name).splitlines()[0].rstrip(".") for name in CHECKERS
+        )
         raise DataError(f"{path} must be data of a known form, got none of: {known}")
     return found
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -111,6 +113,41 @@ class TaskSet(ABC):
     def data_version(self) -> str | None:
         """Version and digest of the user's data behind the tasks; None where they are generated."""
         return None
+
+
+class ListedTaskSet(TaskSet):
+    """The tasks of a user's files, in a list, and what is wrong with the files that were left out.
+
+    Args:
+        split: name of the split.
+        path: the user's file or folder.
+
+    Attributes:
+        bad: what is wrong with each file that was left out, by path.
+    """
+
+    def __init__(self, split: str, path: Path) -> None:
+        super().__init__(split)
+        self.path = path
+        self.bad: dict[str, str] = {}
+        self._tasks: list[Task] = []
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def task(self, index: int) -> Task:
+        """Returns task `index`."""
+        return self._tasks[index]
+
+    def warn_of_bad(self) -> None:
+        """Warns where files were left out; names the first."""
+        if self.bad:
+            warnings.warn(
+                f"{len(self.bad)} of the games below {self.path} cannot be played and are left out "
+                f"(turnwise data check {self.path} lists them); the first: "
+                f"{next(iter(self.bad.values()))}",
+                stacklevel=3,
+            )
 
 
 class GeneratedTaskSet(TaskSet):

@@ -46,14 +46,14 @@ def test_the_tiny_preset_learns_single_questions(tmp_path):
         *("--max-new-tokens", "24", "--max-context-tokens", "512"),
         *("--trainer.iterations", "10", "--learner.learning-rate", "1e-3"),
     )
-    assert curve[0] < 0.5
+    assert curve[0] < 0.6
     assert sum(curve[-3:]) / 3 > curve[0] + 0.25
 
 
 def evaluate(policy, data, out):
     """Runs `turnwise evaluate` over all questions of a file; returns the result."""
     words = ["--policy", policy, "--env", ID, "--split", "valid", "--tasks", "0"]
-    words += ["--env-kwargs", json.dumps({"data": str(data)}), "--out", str(out)]
+    words += ["--env-kwargs", json.dumps({"data_dir": str(data)}), "--out", str(out)]
     assert cli.main(["evaluate", *words]) == 0
     result = json.loads(out.read_text(encoding="utf-8"))
     assert result["counts"]["errors"] == 0

@@ -34,6 +34,10 @@ class CountInteger(TwoRoomsEnv):
         return result
 
 
+class UnnamedReward(TwoRoomsEnv):
+    reward_names = ("fame",)
+
+
 class ShortMemory(TwoRoomsEnv):
     def set_world(self, task, state):
         super().set_world(task, state)
@@ -82,6 +86,7 @@ class Raises(TwoRoomsEnv):
         (GlobalRandomness, "gymnasium: |determinism: "),
         (ForgetfulWorld, "truncation|snapshots: "),
         (CountInteger, r"info: info\['cost'\] must hold floats"),
+        (UnnamedReward, "info: reward_names lacks"),
         (ShortMemory, "snapshots: "),
         (WrongMenu, "menu: the offered 'sing' must be applicable"),
         (BadExpert, "oracle: the expert must solve"),

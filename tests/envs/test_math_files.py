@@ -135,7 +135,7 @@ def test_check_names_the_arguments(folder):
     assert (report.count, report.problems) == (3, ())
     assert report.facts["train"] == "2 problems"
     assert f"data_dir={str(folder)!r}" in report.usage
-    other = write(folder.parent / "other" / "x.jsonl", [{"question": "q", "context": []}])
+    other = write(folder.parent / "other" / "x.jsonl", [{"nothing": 1}])
     with pytest.raises(turnwise_envs.DataError):
         check_data(other)
 

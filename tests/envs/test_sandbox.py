@@ -28,6 +28,7 @@ from turnwise_envs.sandbox import (
     best_isolation,
     open_sandbox,
 )
+from turnwise_envs.sandbox.isolation import place_of
 from turnwise_envs.sandbox.output import Kept
 
 LIMITS = Limits(wall_s=20, cpu_s=10, memory_mb=256, output_chars=400)
@@ -106,7 +107,8 @@ def test_commands_of_two_sandboxes_are_joined(isolation: str) -> None:
 def test_the_interpreter_inside_is_the_trainers(sandbox: Sandbox) -> None:
     program = "import sys, gymnasium; print(sys.prefix, *sys.version_info[:3])"
     done = sandbox.run(["python", "-c", program])
-    assert done.stdout.split() == [sys.prefix, *map(str, sys.version_info[:3])], done.stderr
+    prefix = place_of(sys.prefix, sandbox.isolation)
+    assert done.stdout.split() == [prefix, *map(str, sys.version_info[:3])], done.stderr
 
 
 def test_wrong_arguments_are_named(sandbox: Sandbox) -> None:

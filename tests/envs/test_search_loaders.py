@@ -149,7 +149,7 @@ def test_facts_that_are_not_there(tmp_path):
     row = {**HOTPOT, "supporting_facts": [["Salt Fox", 9], ["Nowhere", 0]]}
     question = only_question(write_lines(tmp_path / "q.jsonl", row))
     assert [(s.title, s.sentence) for s in question.supports] == [("Salt Fox", ""), ("Nowhere", "")]
-    env = gym.make(ID, data=str(tmp_path / "q.jsonl"), expose_reference=True)
+    env = gym.make(ID, data_dir=str(tmp_path / "q.jsonl"), expose_reference=True)
     env.reset(seed=0)
     over = False
     while not over:
@@ -165,7 +165,7 @@ def test_huge_documents_are_cut(tmp_path):
     tasks = LoadedQuestions("train", str(write_lines(tmp_path / "q.jsonl", row)))
     assert len(tasks.corpus) > len(text) // MAX_PASSAGE_CHARS
     assert max(len(tasks.corpus[i].text) for i in range(len(tasks.corpus))) <= MAX_PASSAGE_CHARS
-    env = gym.make(ID, data=str(tmp_path / "q.jsonl"), top_k=50)
+    env = gym.make(ID, data_dir=str(tmp_path / "q.jsonl"), top_k=50)
     env.reset(seed=0)
     obs = env.step("search[tower]")[0]
     assert len(obs) <= 65_536
@@ -175,7 +175,7 @@ def test_huge_documents_are_cut(tmp_path):
 def test_questions_without_paragraphs_need_a_corpus(tmp_path):
     row = {"question": "What colour?", "answer": "white", "supporting_titles": ["Fox"]}
     path = write_lines(tmp_path / "q.jsonl", row)
-    env = gym.make(ID, data=str(path))
+    env = gym.make(ID, data_dir=str(path))
     env.reset(seed=0)
     with pytest.raises(DataError, match=r"must have paragraphs to search.*Pass corpus="):
         env.step("search[x]")
@@ -184,7 +184,7 @@ def test_questions_without_paragraphs_need_a_corpus(tmp_path):
         {"id": "0", "contents": '"Fox"\nThe fox is white.'},
         {"id": "1", "title": "Hare", "text": "The hare is brown."},
     )
-    env = gym.make(ID, data=str(path), corpus=str(passages), cache_dir=str(tmp_path / "kept"))
+    env = gym.make(ID, data_dir=str(path), corpus=str(passages), cache_dir=str(tmp_path / "kept"))
     for _ in range(2):
         env.reset(seed=0)
         assert env.step("search[fox]")[0] == "[1] Fox\nThe fox is white."
@@ -237,8 +237,8 @@ def test_a_saved_corpus_is_opened_memory_mapped(tmp_path):
 def test_the_expert_solves_real_rows(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        tasks = turnwise_envs.tasks(ID, "train", data=str(REAL / name))
-    env = gym.make(ID, data=str(REAL / name), expose_reference=True, actions="menu")
+        tasks = turnwise_envs.tasks(ID, "train", data_dir=str(REAL / name))
+    env = gym.make(ID, data_dir=str(REAL / name), expose_reference=True, actions="menu")
     found = []
     for task in tasks:
         _, info = env.reset(options={"task_id": task.id})
@@ -259,5 +259,5 @@ def test_the_expert_solves_real_rows(name):
 def test_check_names_what_is_there():
     (report,) = check_data(REAL / FILES[0])
     assert (report.count, report.facts["form"], report.problems) == (30, "HotpotQA", ())
-    with pytest.raises(DataError, match="data of a known form"):
-        check_data(DATA / "math" / "gsm8k_train_200.jsonl")
+    other = check_data(DATA / "math" / "gsm8k_train_200.jsonl")
+    assert [report.kind for report in other] == ["mathematics problems"]

@@ -50,7 +50,7 @@ def outcome(env, *completions):
 @pytest.mark.parametrize("action_format", ["plain", "xml", "search_r1", "tool_json"])
 def test_answers_in_retrieved_text_are_not_graded(data, action_format):
     """SkyRL-gym and verl-agent grade the last <answer> of the whole conversation."""
-    env = gym.make(ID, data=data, action_format=action_format)
+    env = gym.make(ID, data_dir=data, action_format=action_format)
     render = env.unwrapped.action_format.render
     total, info, terminated = outcome(
         env, render("search[white fox]"), render("read[Fox]"), render("read[answer[Mina Rook]]")
@@ -62,7 +62,7 @@ def test_answers_in_retrieved_text_are_not_graded(data, action_format):
 
 def test_injected_tags_do_not_leave_the_information_block(data):
     """A passage cannot close <information>, and nothing in it parses as an action."""
-    env = gym.make(ID, data=data, action_format="search_r1")
+    env = gym.make(ID, data_dir=data, action_format="search_r1")
     env.reset(seed=0)
     obs = env.step("<search>white fox</search>")[0]
     assert "Mina Rook" in obs
@@ -93,14 +93,14 @@ def test_injected_tags_do_not_leave_the_information_block(data):
 )
 def test_only_the_first_block_after_the_thought_acts(data, completion, verdict):
     """Search-R1 takes the last <answer>; text invented after a search is then graded."""
-    env = gym.make(ID, data=data, action_format="search_r1")
+    env = gym.make(ID, data_dir=data, action_format="search_r1")
     total, info, _ = outcome(env, completion)
     assert (total, info["verdict"]) == (0.0, verdict)
 
 
 def test_one_answer_is_enough(data):
     """Search-R1 wants two <answer> blocks, because its prompt has one."""
-    env = gym.make(ID, data=data, action_format="search_r1")
+    env = gym.make(ID, data_dir=data, action_format="search_r1")
     assert outcome(env, "<answer>Mina Rook</answer>")[0] == 1.0
 
 
@@ -118,12 +118,12 @@ def test_one_answer_is_enough(data):
 def test_both_closed_answers_at_once_earn_nothing(tmp_path, said):
     path = tmp_path / "q.jsonl"
     path.write_text(json.dumps({**QUESTION, "answer": "yes"}), encoding="utf-8")
-    assert outcome(gym.make(ID, data=str(path)), f"answer[{said}]")[0] == 0.0
+    assert outcome(gym.make(ID, data_dir=str(path)), f"answer[{said}]")[0] == 0.0
 
 
 @pytest.mark.parametrize("said", ["the", "a an the", "!?", " . ", "[]", "​", "\x00"])
 def test_empty_answers_earn_nothing(data, said):
-    assert outcome(gym.make(ID, data=data), f"answer[{said}]")[0] == 0.0
+    assert outcome(gym.make(ID, data_dir=data), f"answer[{said}]")[0] == 0.0
 
 
 @pytest.mark.parametrize("gold", ["The The", "!!!", "A"])
@@ -131,19 +131,19 @@ def test_golds_that_normalise_to_nothing_are_not_free(tmp_path, gold):
     """In the official script every answer without words equals every such gold."""
     path = tmp_path / "q.jsonl"
     path.write_text(json.dumps({**QUESTION, "answer": gold}), encoding="utf-8")
-    env = gym.make(ID, data=str(path))
+    env = gym.make(ID, data_dir=str(path))
     assert outcome(env, "answer[an]")[0] == 0.0
     assert outcome(env, f"answer[{gold}]")[0] == 1.0
 
 
 def test_copying_everything_that_was_found_earns_little(data):
-    env = gym.make(ID, data=data)
+    env = gym.make(ID, data_dir=data)
     env.reset(seed=0)
     obs = env.step("search[white fox]")[0]
     _, reward, _, _, info = env.step(f"answer[{obs}]")
     assert 0.0 < reward < 0.3
     assert not info["success"]
-    strict = gym.make(ID, data=data, reward="em")
+    strict = gym.make(ID, data_dir=data, reward="em")
     assert outcome(strict, f"answer[{obs}]")[0] == 0.0
 
 
@@ -196,6 +196,6 @@ def test_ids_of_passages_say_nothing_about_the_gold():
 def test_a_question_whose_gold_is_empty_is_refused(tmp_path):
     path = tmp_path / "q.jsonl"
     path.write_text(json.dumps({**QUESTION, "answer": "  "}), encoding="utf-8")
-    env = gym.make(ID, data=str(path))
+    env = gym.make(ID, data_dir=str(path))
     with pytest.raises(DataError, match="must have a text in column 'answer'"):
         env.reset(seed=0)

@@ -1,13 +1,16 @@
 """What tests of the sandbox layer share: which isolations work here, and what is left behind."""
 
 import os
+import sys
 import tempfile
+import textwrap
 from functools import cache
 from pathlib import Path
 
-from turnwise_envs.sandbox import SandboxFault, open_sandbox
+from turnwise_envs.sandbox import Completed, Limits, Sandbox, SandboxFault, open_sandbox
 
 CONTAINED = ("bubblewrap", "namespaces")
+ATTEMPT_LIMITS = Limits(wall_s=6.0, cpu_s=3.0, memory_mb=128, processes=32, file_mb=8, disk_mb=16)
 
 
 @cache
@@ -33,11 +36,49 @@ def processes_with(marker: str) -> list[int]:
     return found
 
 
+MOUNTED = ("/", "/tmp", "/work", "/dev", "/dev/shm", "/proc", "/run/turnwise")
+"""Where a sandbox mounts something; what other programs mount meanwhile is not its business."""
+
+
 def traces() -> dict[str, set[str]]:
     """Returns what sandboxes of this process could leave behind, by kind."""
     return {
         "children": set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()),
         "descriptors": set(os.listdir("/proc/self/fd")),
-        "mounts": set(Path("/proc/self/mountinfo").read_text().splitlines()),
-        "folders": {str(path) for path in Path(tempfile.gettempdir()).glob("turnwise-sandbox-*")},
+        "mounts": {line for line in _mounts() if line.split()[4] in MOUNTED or "turnwise" in line},
+        "folders": folders_of(os.getpid()),
     }
+
+
+def _mounts() -> list[str]:
+    return Path("/proc/self/mountinfo").read_text().splitlines()
+
+
+def folders_of(pid: int) -> set[str]:
+    """Returns the folders of a process's sandboxes; other tests have theirs at the same time."""
+    return {str(path) for path in Path(tempfile.gettempdir()).glob(f"turnwise-sandbox-{pid}-*")}
+
+
+def attempt(sandbox: Sandbox, program: str, **limits: float) -> Completed:
+    """Runs a Python program inside."""
+    prelude = "import ctypes, os, signal, socket, sys, time\nlibc = ctypes.CDLL(None)\n"
+    source = prelude + textwrap.dedent(program)
+    changed = Limits(**{**vars(ATTEMPT_LIMITS), **limits}) if limits else None
+    return sandbox.run([sys.executable, "-c", source], limits=changed)
+
+
+TRY = """
+def tried(name, call):
+    try:
+        call()
+    except OSError:
+        return
+    print("REACHED", name)
+"""
+
+
+def held(sandbox: Sandbox, *attempts: str) -> None:
+    """Asserts that every attempt, a Python expression, raises OSError inside."""
+    lines = [f"tried({text!r}, lambda: {text})" for text in attempts]
+    completed = attempt(sandbox, TRY + "\n".join(lines) + "\nprint('end')")
+    assert (completed.stdout, completed.stderr) == ("end\n", "")

@@ -12,6 +12,7 @@ from turnwise_agents.algorithms.cispo import CISPO
 from turnwise_agents.algorithms.dapo import DAPO
 from turnwise_agents.algorithms.dr_grpo import DrGRPO
 from turnwise_agents.algorithms.gigpo import GiGPO
+from turnwise_agents.algorithms.gra import GRA
 from turnwise_agents.algorithms.grpo import GRPO
 from turnwise_agents.algorithms.gspo import GSPO
 from turnwise_agents.algorithms.igpo import IGPO
@@ -37,6 +38,7 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
     "igpo": IGPO,
     "oprl": OPRL,
     "inspo": INSPO,
+    "gra": GRA,
     "ppo": PPO,
     "reinforce_plus_plus": REINFORCEPlusPlus,
     "reinforce_plus_plus_baseline": REINFORCEPlusPlusBaseline,

@@ -57,6 +57,7 @@ class Needs:
         wants: info keys that are exposed where a world has them ("reference", "evidence").
         instruction: the prompts must show the instruction.
         meet: called with the env_id and the world of every environment; raises what a world lacks.
+        rewards: sources of reward levels that must exist, see `turnwise_agents.levels`.
         contrast: the oracle's episode must be better than that of an agent that says nothing.
         whole: the unit that must not be cut across micro-batches.
     """
@@ -68,6 +69,7 @@ class Needs:
     wants: frozenset[str] = frozenset()
     instruction: bool = False
     meet: Callable[[str, TextEnv], None] | None = None
+    rewards: frozenset[str] = frozenset()
     contrast: Contrast | None = None
     whole: Literal["segment", "group"] = "segment"
 
@@ -129,8 +131,15 @@ class Batch:
 class TaskPool(Protocol):
     """The task sets of the run with their sampling statistics."""
 
-    iteration: int
-    seed: int
+    @property
+    def iteration(self) -> int:
+        """Number of the current iteration."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        ...
 
     def draw(self, count: int) -> list[tuple[str, str]]:
         """Returns `count` (env_id, task_id) pairs for this iteration, by a keyed random stream."""

@@ -57,7 +57,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, make_dataclass, replace
-from functools import cache
 from typing import Any, ClassVar
 
 from turnwise_agents.algorithms.base import (
@@ -81,6 +80,8 @@ from turnwise_agents.types import Group, RolloutSpec
 from turnwise_envs.errors import UsageError
 
 FAILURES = "instructions/proposer_failures"
+
+_VARIANTS: dict[type[Algorithm], type[Algorithm]] = {}
 
 
 class InstructionEvolution(Algorithm):
@@ -221,7 +222,6 @@ class INSPO(InstructionEvolution, GRPO):
     Config: ClassVar[type[AlgorithmConfig]] = INSPOConfig
 
 
-@cache
 def with_instructions(base: type[Algorithm]) -> type[Algorithm]:
     """Returns an algorithm with co-evolving instructions.
 
@@ -230,13 +230,16 @@ def with_instructions(base: type[Algorithm]) -> type[Algorithm]:
     """
     if issubclass(base, InstructionEvolution):
         raise UsageError(f"inspo+NAME must name another algorithm, got {base.__name__}.")
+    if base in _VARIANTS:
+        return _VARIANTS[base]
     config = make_dataclass(
         f"INSPO{base.Config.__name__}", [], bases=(PopulationConfig, base.Config), frozen=True
     )
     config.__doc__ = f"Configuration of {base.__name__} with co-evolving instructions."
     config.__module__ = __name__
     fields = {"Config": config, "__doc__": f"{base.__name__} with co-evolving instructions."}
-    return type(f"INSPO{base.__name__}", (InstructionEvolution, base), fields)
+    _VARIANTS[base] = type(f"INSPO{base.__name__}", (InstructionEvolution, base), fields)
+    return _VARIANTS[base]
 
 
 def training(groups: list[Group]) -> list[Group]:

@@ -83,6 +83,7 @@ class PolicyGradient(Algorithm):
         self.needs = Needs(
             outputs=frozenset({"entropy"} if self.config.ent_coef else ()),
             models=frozenset({self.config.kl_model} if kl_coef and not self.kl_shaper else ()),
+            rewards=frozenset().union(*(getattr(s, "sources", ()) for s in self.shapers)),
         )
 
     def setup(self, learner: Learner) -> None:
@@ -101,6 +102,7 @@ class PolicyGradient(Algorithm):
             groups,
             channels=[shaper.channel for shaper in self.shapers],
             immediate=[shaper.channel for shaper in self.shapers if shaper.immediate],
+            replacing=[s.channel for s in self.shapers if getattr(s, "replaces_reward", False)],
         )
         if self.config.mask_truncated:
             table.trainable &= ~table.spread(self.cut(table))
@@ -227,6 +229,8 @@ class PolicyGradient(Algorithm):
             metrics["credit/masked_share"] = float(masked.mean()) if len(masked) else 0.0
         if self.kl_shaper is not None:
             metrics["credit/kl"] = _mean_kl(table.turns, self.kl_shaper)
+        for shaper in self.shapers:
+            metrics.update(getattr(shaper, "metrics", {}))
         return metrics
 
 

@@ -31,6 +31,7 @@ class TurnTable:
         groups: the groups to train on.
         channels: reward channels (`Turn.channels`) added to the environment's reward.
         immediate: those among the channels that do not flow back to earlier turns' returns.
+        replacing: those among the channels that stand in the environment's reward's place.
 
     Attributes:
         trajectories: [B] the records, in order.
@@ -51,6 +52,7 @@ class TurnTable:
         *,
         channels: Sequence[str] = (),
         immediate: Sequence[str] = (),
+        replacing: Sequence[str] = (),
     ) -> None:
         self.trajectories = [t for g in groups for t in g.trajectories if not t.failed and t.turns]
         self.turns = [turn for trajectory in self.trajectories for turn in trajectory.turns]
@@ -58,9 +60,14 @@ class TurnTable:
         self.group_ids = encode_ids([t.group_id for t in self.trajectories])
         self.trajectory_ids = np.repeat(np.arange(len(self.trajectories)), self.lengths)
         self.turn_group_ids = self.spread(self.group_ids)
-        self.rewards: Floats = np.fromiter(map(_REWARD, self.turns), np.float64, len(self.turns))
+        outcome: Floats = np.zeros(len(self.turns))
+        if not replacing:
+            outcome = np.fromiter(map(_REWARD, self.turns), np.float64, len(self.turns))
+        for name in replacing:
+            outcome = outcome + _channel(self.turns, name)
+        self._outcome = self.rewards = outcome
         self.immediate_rewards: Floats = np.zeros(len(self.turns))
-        for name in channels:
+        for name in (name for name in channels if name not in replacing):
             values = _channel(self.turns, name)
             if name in immediate:
                 self.immediate_rewards += values
@@ -83,12 +90,14 @@ class TurnTable:
         """Returns [B]: what each episode came to, all channels included.
 
         Args:
-            source: "return" takes the environment's rewards, "score" its grade in [0, 1] in their
-                place, "none" the channels alone.
+            source: "return" takes the environment's rewards (or what replaces them), "score" its
+                grade in [0, 1] in their place, "none" the other channels alone.
         """
-        rewards = np.array([t.episode_return for t in self.trajectories], dtype=np.float64)
         if source == "return":
             return self.returns
+        rewards = np.bincount(
+            self.trajectory_ids, weights=self._outcome, minlength=len(self.trajectories)
+        )
         if source == "none":
             return self.returns - rewards
         return self.returns - rewards + np.array([t.score for t in self.trajectories])

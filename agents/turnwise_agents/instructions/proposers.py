@@ -137,7 +137,7 @@ class ClauseProposer:
         if not kinds:
             return None
         kind = kinds[int(rng.integers(len(kinds)))]
-        parents = (best.id,)
+        parents: tuple[str, ...] = (best.id,)
         if kind == "recombine":
             other = others[int(rng.integers(len(others)))]
             theirs = split_clauses(other.text, clauses)[1]

@@ -251,6 +251,7 @@ class HouseholdEnv(TextEnv):
 
     splits: ClassVar[tuple[str, ...]] = ("train", "valid_seen", "valid_unseen", "ood")
     default_max_turns: ClassVar[int] = 50
+    reward_names = ("success",)
     default_instruction: ClassVar[str] = (
         "You are in a house and carry out a task in it with text commands, one a turn. Find what "
         "the task asks for: closed receptacles hide what is in them. You can hold one object."

@@ -8,7 +8,6 @@ its content; `name` is the original's identifier, "TYPE-.../trial_...", and is a
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections import Counter
 from collections.abc import Collection, Sequence
 from functools import lru_cache
@@ -21,7 +20,7 @@ from turnwise_envs.household.games import Game, parse_parts, read_game
 from turnwise_envs.household.goals import KINDS
 from turnwise_envs.household.index import read_unchanged
 from turnwise_envs.household.survey import GAME, LABEL, TASK_TYPES, Survey, survey, survey_file
-from turnwise_envs.splits import Task, TaskSet, content_id
+from turnwise_envs.splits import ListedTaskSet, Task, content_id
 
 DATA_VARIABLE = "ALFWORLD_DATA"
 
@@ -62,7 +61,7 @@ def resolve(data_dir: str | bool | None) -> Path | None:
     return data_path(data_dir, variable=DATA_VARIABLE, what="a game file or a folder of games")
 
 
-class LoadedTasks(TaskSet):
+class LoadedTasks(ListedTaskSet):
     """The games of a folder that can be played, in the order of their paths.
 
     What is known of each game comes from an index of the files' content (`index.py`); a game itself
@@ -83,11 +82,9 @@ class LoadedTasks(TaskSet):
     """
 
     def __init__(self, split: str, path: Path, kinds: Collection[str] | None = None) -> None:
-        super().__init__(split)
-        self.path = path
+        super().__init__(split, path)
         self.survey: Survey = survey_file(path) if path.is_file() else survey(path, split)
         self.bad = {file: f"{file}: {problem}" for file, problem in self.survey.bad.items()}
-        self._tasks: list[Task] = []
         self._digests: dict[str, str] = {}
         copies: Counter[str] = Counter()
         for game in self.survey.playable:
@@ -117,19 +114,7 @@ class LoadedTasks(TaskSet):
                 f"data_dir must hold playable *.tw-pddl games for split {self.split!r}, "
                 f"{self.path} has none: {reason.removesuffix('.')}."
             )
-        if self.bad:
-            warnings.warn(
-                f"{len(self.bad)} of the games below {self.path} cannot be played and are left out "
-                f"(turnwise data check {self.path} lists them); the first: {first}",
-                stacklevel=3,
-            )
-
-    def __len__(self) -> int:
-        return len(self._tasks)
-
-    def task(self, index: int) -> Task:
-        """Returns task `index`."""
-        return self._tasks[index]
+        self.warn_of_bad()
 
     def lookup(self, task_id: str) -> Task:
         """Returns the task with this id, the original's identifier, or a path that ends in it.

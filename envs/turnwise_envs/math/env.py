@@ -149,6 +149,7 @@ class MathVerifierEnv(TextEnv):
 
     splits: ClassVar[tuple[str, ...]] = ("train", "valid", "test", "ood_templates")
     default_max_turns: ClassVar[int] = 1
+    reward_names = ("correct",)
     default_instruction: ClassVar[str] = (
         "You solve mathematics problems. Think step by step, then give the final answer."
     )

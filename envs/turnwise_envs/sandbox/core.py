@@ -173,7 +173,7 @@ class Sandbox:
             raise UsageError(f"argv must be a non-empty list of texts, got {argv!r}.")
         argv = [*argv]
         variables = {
-            "PATH": isolations.search_path(),
+            "PATH": isolations.search_path(self.isolation),
             "HOME": self.temporary,
             "TMPDIR": self.temporary,
             "LANG": "C.UTF-8",
@@ -185,7 +185,7 @@ class Sandbox:
                     f"Arguments and variables must be text without zero bytes, got {text!r:.80}."
                 )
         request = {
-            "argv": argv,
+            "argv": [isolations.program_inside(argv[0], self.isolation), *argv[1:]],
             "cwd": os.path.join(self.work, cwd),
             "env": variables,
             "limits": asdict(limits) | {"whole_run": whole_run},

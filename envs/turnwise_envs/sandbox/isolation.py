@@ -22,6 +22,7 @@ INSIDE = Path(__file__).parent / "inside"
 _PACKAGE = Path(__file__).parents[1]
 _PROGRAMS = "/run/turnwise"
 _WORK, _TEMPORARY, _SHARED = "/work", "/tmp", "/dev/shm"
+_ELSEWHERE = "/run/host"
 _SHARED_MB = 16
 _PATIENCE_S = 20.0
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -54,10 +55,10 @@ def plan(isolation: str, limits: Limits) -> Launch:
     if not sys.platform.startswith("linux"):
         raise OSError(f"sandboxes need Linux, this is {sys.platform}")
     if isolation == "none":
-        base = f"{tempfile.gettempdir()}/turnwise-sandbox-{os.urandom(8).hex()}"
+        base = f"{tempfile.gettempdir()}/turnwise-sandbox-{os.getpid()}-{os.urandom(8).hex()}"
         work, temporary = f"{base}/work", f"{base}/tmp"
         serve = {"contained": False, "work": work, "folders": [base, work, temporary]}
-        return Launch([*_program(INSIDE), "serve"], [serve], work, temporary)
+        return Launch([*_program(INSIDE, isolation), "serve"], [serve], work, temporary)
     if not kernel.machine_is_supported():
         raise OSError(f"no table of system calls for the processor {os.uname().machine}")
     folders = [(path, _options(path, limits)) for path in (_WORK, _TEMPORARY, _SHARED)]
@@ -70,8 +71,9 @@ def plan(isolation: str, limits: Limits) -> Launch:
     if isolation == "namespaces":
         view = {"binds": root.binds, "links": root.links, "hidden": root.hidden}
         frames = [{"folders": folders, "devices": _DEVICES, **view}, serve]
-        return Launch([*_program(INSIDE), "boot"], frames, _WORK, _TEMPORARY)
-    wrapped = [*_bubblewrap(root, limits), *_program(Path(_PROGRAMS)), "serve"]
+        # The host's interpreter: the root is replaced by the program itself.
+        return Launch([*_program(INSIDE, "none"), "boot"], frames, _WORK, _TEMPORARY)
+    wrapped = [*_bubblewrap(root, limits), *_program(Path(_PROGRAMS), isolation), "serve"]
     return Launch(wrapped, [serve], _WORK, _TEMPORARY, maps_users=os.getuid() == 0)
 
 
@@ -133,15 +135,35 @@ def _map_users(bubblewrap: socket.socket) -> None:
         bubblewrap.sendall(b"g")
 
 
-def search_path() -> str:
+def place_of(path: str, isolation: str) -> str:
+    """Returns where a path of the host's is seen inside.
+
+    An interpreter below a folder that sandboxes have for themselves, as in a checkout below /work
+    or /tmp, is shown elsewhere.
+    """
+    own = isolation != "none" and path.startswith((f"{_WORK}/", f"{_TEMPORARY}/", f"{_SHARED}/"))
+    return _ELSEWHERE + path if own else path
+
+
+def program_inside(program: str, isolation: str) -> str:
+    """Returns how to call a program inside: this interpreter and its scripts by their place."""
+    of_interpreter = (os.path.dirname(sys.executable), sys.prefix, sys.base_prefix)
+    if program.startswith(tuple(f"{folder}/" for folder in of_interpreter)):
+        return place_of(program, isolation)
+    return program
+
+
+def search_path(isolation: str) -> str:
     """Returns the PATH of commands: this interpreter's scripts first."""
-    folders = [os.path.dirname(sys.executable), *os.defpath.split(":"), "/usr/local/bin"]
+    scripts = place_of(os.path.dirname(sys.executable), isolation)
+    folders = [scripts, *os.defpath.split(":"), "/usr/local/bin"]
     return ":".join(dict.fromkeys(folder for folder in folders if folder))
 
 
-def _program(folder: Path) -> list[str]:
+def _program(folder: Path, isolation: str) -> list[str]:
     # Without site-packages: the interpreter alone, started in tens of milliseconds.
-    return [os.path.realpath(sys.executable), "-E", "-s", "-S", str(folder / "__main__.py")]
+    interpreter = place_of(os.path.realpath(sys.executable), isolation)
+    return [interpreter, "-E", "-s", "-S", str(folder / "__main__.py")]
 
 
 def _options(path: str, limits: Limits) -> str:
@@ -167,9 +189,12 @@ def _root() -> _Root:
     def covered(path: str) -> bool:
         return any(path == target or path.startswith(target + "/") for _, target in binds)
 
+    def inside(path: str) -> str:
+        return place_of(path, "bubblewrap")
+
     def show(path: str) -> None:
-        if os.path.exists(path) and not covered(path):
-            binds.append((os.path.realpath(path), path))
+        if os.path.exists(path) and not covered(inside(path)):
+            binds.append((os.path.realpath(path), inside(path)))
 
     show("/usr")
     for path in ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"):
@@ -184,16 +209,17 @@ def _root() -> _Root:
     show(os.path.dirname(os.path.dirname(os.path.realpath(sys.executable))))
     for path in (sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix):
         show(os.path.realpath(path))
-        if not covered(path):
-            links.append((path, os.path.realpath(path)))
+        if not covered(inside(path)):
+            links.append((inside(path), inside(os.path.realpath(path))))
     link = sys.executable
     while os.path.islink(link):
         target = os.readlink(link)
-        if not covered(link) and (link, target) not in links:
-            links.append((link, target))
+        if not covered(inside(link)) and (inside(link), inside(target)) not in links:
+            links.append((inside(link), inside(target)))
         link = os.path.normpath(os.path.join(os.path.dirname(link), target))
     # Generated tasks lie beside their solutions: code inside must not read either.
-    hidden = [str(_PACKAGE)] if covered(str(_PACKAGE)) else []
+    package = inside(str(_PACKAGE))
+    hidden = [package] if covered(package) else []
     binds.append((str(INSIDE), _PROGRAMS))
     return _Root(binds, links, hidden)
 

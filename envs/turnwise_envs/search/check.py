@@ -64,7 +64,7 @@ def check(path: Path) -> DataReport | None:
         else "",
         facts=facts,
         problems=tuple(shown),
-        usage=f'"turnwise/MultiHopSearch-v0", data="{path}"',
+        usage=f'"turnwise/MultiHopSearch-v0", data_dir="{path}"',
     )
 
 
@@ -99,5 +99,5 @@ def _check_corpus(path: Path) -> DataReport:
         unit="passages",
         version=corpus.digest if corpus else "",
         problems=problems,
-        usage=f'"turnwise/MultiHopSearch-v0", data=..., corpus="{path}"',
+        usage=f'"turnwise/MultiHopSearch-v0", data_dir=..., corpus="{path}"',
     )

@@ -150,7 +150,7 @@ def _faiss_index(vectors: np.ndarray) -> Any:
         import faiss
     except ImportError as error:
         raise DependencyNotInstalled(
-            "faiss=True needs faiss. Install it with pip install faiss-cpu, or leave faiss out: "
+            "faiss=True needs faiss. Install it with turnwise[dense], or leave faiss out: "
             "numpy finds the same passages."
         ) from error
     index = faiss.IndexFlatIP(vectors.shape[1])

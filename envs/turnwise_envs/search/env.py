@@ -51,8 +51,8 @@ class MultiHopSearchEnv(TextEnv):
     ...) and the facts between them, as articles in varied wording with namesakes, other names and
     distractors, 10,000 passages in all. The questions are chains of 1 to 4 facts (5 in `ood_hops`
     with `hops=(1, 4)`), comparisons, "is it the same" questions, intersections and counts. With
-    `data`, the questions of HotpotQA, 2WikiMultihopQA, MuSiQue or a JSONL file are asked, over the
-    paragraphs that come with them or a corpus of one's own.
+    `data_dir`, the questions of HotpotQA, 2WikiMultihopQA, MuSiQue or a JSONL file are asked, over
+    the paragraphs that come with them or a corpus of one's own.
 
     Licence: generated worlds carry this package's licence. HotpotQA is under CC BY-SA 4.0,
     2WikiMultihopQA under Apache 2.0, MuSiQue under CC BY 4.0; nothing of them is shipped.
@@ -103,8 +103,8 @@ class MultiHopSearchEnv(TextEnv):
     and `stream`, unbounded. Where a group of things has fewer facts of a type (intersections in
     `ood_relations`; small worlds), they come again in other wordings.
 
-    With `data`, a folder with files named after splits (train, dev or valid, test) gives each split
-    its file; of a single file every question is in every split.
+    With `data_dir`, a folder with files named after splits (train, dev or valid, test) gives each
+    split its file; of a single file every question is in every split.
 
     ## Episode End
 
@@ -152,8 +152,8 @@ class MultiHopSearchEnv(TextEnv):
     | `difficulty` | "normal" | "easy": one wording; "hard": more distractors, aliases in mentions |
     | `reward` | "f1" | or "em" |
     | `top_k` | 3 | passages that a search shows at most |
-    | `data` | None | a file of questions, or a folder of them |
-    | `corpus` | None | with `data`: a JSONL file of passages to search instead of its paragraphs |
+    | `data_dir` | None | a file of questions, or a folder of them |
+    | `corpus` | None | with `data_dir`: a JSONL file of passages instead of its paragraphs |
     | `retriever` | "bm25" | "dense" (a Hugging Face encoder) or "remote" (HTTP, `/retrieve`) |
     | `retriever_options` | None | arguments of `DenseRetriever` or `RemoteRetriever` |
     | `cache_dir` | None | folder where corpora and indices are kept, memory-mapped |
@@ -171,6 +171,7 @@ class MultiHopSearchEnv(TextEnv):
 
     splits: ClassVar[tuple[str, ...]] = SPLITS
     default_max_turns: ClassVar[int] = 10
+    reward_names = ("answer",)
     default_instruction: ClassVar[str] = (
         "You answer a question by searching a corpus of short articles. One search rarely shows "
         "everything: use what you find to decide what to search for next, and answer when you know."
@@ -186,7 +187,7 @@ class MultiHopSearchEnv(TextEnv):
         difficulty: str = "normal",
         reward: str = "f1",
         top_k: int = 3,
-        data: str | None = None,
+        data_dir: str | None = None,
         corpus: str | None = None,
         retriever: str | Retriever = "bm25",
         retriever_options: Mapping[str, Any] | None = None,
@@ -211,7 +212,7 @@ class MultiHopSearchEnv(TextEnv):
             "hops": list(hops) if isinstance(hops, Sequence) else hops,
             "num_articles": num_articles,
             "difficulty": difficulty,
-            "data": resolve("data", data),
+            "data_dir": resolve("data_dir", data_dir),
             "corpus": resolve("corpus", corpus),
             "cache_dir": cache_dir,
         }
@@ -234,7 +235,7 @@ class MultiHopSearchEnv(TextEnv):
     @classmethod
     def task_set(cls, split: str, **options: Any) -> TaskSet:
         """Returns the generated questions of a split, or the user's."""
-        data = resolve("data", options.get("data"))
+        data = resolve("data_dir", options.get("data_dir"))
         if data is not None:
             corpus = resolve("corpus", options.get("corpus"))
             return LoadedQuestions(split, data, corpus, options.get("cache_dir"))
@@ -247,7 +248,7 @@ class MultiHopSearchEnv(TextEnv):
 
     def identity(self) -> dict[str, Any]:
         """Returns the arguments that a snapshot's reader must share."""
-        paths = {name: self._options[name] is not None for name in ("data", "corpus")}
+        paths = {name: self._options[name] is not None for name in ("data_dir", "corpus")}
         return {
             **super().identity(),
             **{name: self._options[name] for name in ("hops", "num_articles", "difficulty")},

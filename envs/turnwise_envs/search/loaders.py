@@ -59,7 +59,7 @@ def find_files(path: Path, split: str) -> list[Path]:
     found = named.get(split, []) if any(named.values()) else files
     if not found:
         raise DataError(
-            f"data must hold a file of questions (*.json, *.jsonl) for split {split!r}, "
+            f"data_dir must hold a file of questions (*.json, *.jsonl) for split {split!r}, "
             f"found {[f.name for f in files][:10]} in {path}."
         )
     return found
@@ -123,7 +123,7 @@ class LoadedQuestions(TaskSet):
         self._read()
         if not self._rows:
             reason = next(iter(self.bad.values()), "it is empty")
-            raise DataError(f"data must hold questions, {path} has none: {reason}")
+            raise DataError(f"data_dir must hold questions, {path} has none: {reason}")
         if self.bad:
             first = next(iter(self.bad.values()))
             warnings.warn(

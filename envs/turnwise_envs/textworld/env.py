@@ -166,6 +166,7 @@ class TextWorldEnv(TextEnv):
 
     splits: ClassVar[tuple[str, ...]] = ("train", "valid", "test", "ood")
     default_max_turns: ClassVar[int] = 50
+    reward_names: tuple[str, ...] = REWARDS
     default_instruction: ClassVar[str] = (
         "You play a text adventure with short commands, one a turn. Reach the objective that the "
         "game states at its start."
@@ -185,6 +186,7 @@ class TextWorldEnv(TextEnv):
         if reward not in REWARDS:
             raise UsageError(f"reward must be one of {', '.join(REWARDS)}, got {reward!r}.")
         self.reward = reward
+        self.reward_names = (reward,)
         self._options: dict[str, Any] = {
             "game": game,
             "game_options": None if game_options is None else dict(game_options),

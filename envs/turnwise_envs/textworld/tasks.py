@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from turnwise_envs.errors import DataError, EnvironmentFault, UsageError
-from turnwise_envs.splits import STREAM, GeneratedTaskSet, Task, TaskSet, content_id
+from turnwise_envs.splits import STREAM, GeneratedTaskSet, ListedTaskSet, Task, content_id
 from turnwise_envs.textworld import checksums
 from turnwise_envs.textworld.builder import game_of
 from turnwise_envs.textworld.files import find_files, kind_of, playable, survey
@@ -77,7 +76,7 @@ def split_folders(path: Path) -> list[str]:
     return [name for name in SPLITS if (path / name).is_dir()]
 
 
-class LoadedGames(TaskSet):
+class LoadedGames(ListedTaskSet):
     """A user's games, in the order of their paths; a task's name is its path below the folder.
 
     Args:
@@ -89,14 +88,12 @@ class LoadedGames(TaskSet):
     """
 
     def __init__(self, split: str, path: Path) -> None:
-        super().__init__(split)
+        super().__init__(split, path)
         root = path / split if split_folders(path) else path
         if not root.exists():
             raise DataError(
                 f"data_dir must have a folder for split {split!r}, {root} is not there."
             )
-        self.bad: dict[str, str] = {}
-        self._tasks: list[Task] = []
         seen = set()
         for file, identity, problem in survey(find_files(root)):
             if problem:
@@ -108,20 +105,7 @@ class LoadedGames(TaskSet):
                 self._tasks.append(Task(identity, split, index, kind_of(file), str(file), name))
         if not self._tasks:
             raise DataError(next(iter(self.bad.values())))
-        if self.bad:
-            warnings.warn(
-                f"{len(self.bad)} of the games below {path} cannot be played and are left out "
-                f"(turnwise data check {path} lists them); the first: "
-                f"{next(iter(self.bad.values()))}",
-                stacklevel=2,
-            )
-
-    def __len__(self) -> int:
-        return len(self._tasks)
-
-    def task(self, index: int) -> Task:
-        """Returns task `index`."""
-        return self._tasks[index]
+        self.warn_of_bad()
 
     def lookup(self, task_id: str) -> Task:
         """Returns the task with this id or name.

@@ -176,6 +176,7 @@ class WebShopEnv(TextEnv):
 
     splits: ClassVar[tuple[str, ...]] = SPLITS
     default_max_turns: ClassVar[int] = 15
+    reward_names = ("attributes", "options", "price")
     default_instruction: ClassVar[str] = (
         "You shop online. Find an article that is everything the instruction asks for, choose the "
         "options it names, and buy it; the first purchase ends the visit."
