@@ -12,6 +12,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("turnwise_agents.cli_evaluate", "play fixed tasks, write a result file"),
     "play": ("turnwise_agents.play_terminal", "play an environment yourself"),
     "view": ("turnwise_agents.cli_view", "make one HTML page of trajectories"),
+    "instructions": (
+        "turnwise_agents.cli_instructions",
+        "show how a run's instructions evolved",
+    ),
     "data": (
         "turnwise_agents.cli_data",
         "check a folder of data, or export tasks as ALFWorld games",
@@ -90,7 +94,7 @@ def _fail(message: str) -> int:
 def usage() -> str:
     """Returns the text of `turnwise --help`."""
     lines = ["usage: turnwise COMMAND [options]", "", "commands:"]
-    lines += [f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items()]
+    lines += [f"  {name:<12} {text}" for name, (_, text) in COMMANDS.items()]
     lines += [
         "",
         "options:",

@@ -2,8 +2,9 @@
 
 Logged metrics:
 
-- `rollout/success_rate`, `episodic_return`, `episodic_length`: means over valid episodes; also per
-  environment (`rollout/<env>/…`) and per task type (`rollout/<env>/<kind>/…`).
+- `rollout/success_rate`, `episodic_return`, `episodic_length`: means over valid episodes, those of
+  a verification left out; also per environment (`rollout/<env>/…`) and per task type
+  (`rollout/<env>/<kind>/…`).
 - `rollout/zero_variance_share`: groups whose returns are all equal. They give outcome-based
   advantages of 0; near 1, tasks are too easy or too hard.
 - `rollout/invalid_action_share`, `invalid_format_share`: turns.
@@ -52,9 +53,10 @@ def rollout_metrics(groups: Sequence[Group], chosen: Sequence[Group]) -> dict[st
     }
     for stop in STOPS:
         metrics[f"rollout/stop_{stop}"] = _mean([t.stop == stop for t in played])
-    metrics.update(_outcomes("rollout", valid))
+    judged = [t for t in valid if t.purpose != "verify"] or valid
+    metrics.update(_outcomes("rollout", judged))
     by_env: dict[str, list[Trajectory]] = defaultdict(list)
-    for trajectory in valid:
+    for trajectory in judged:
         by_env[trajectory.env_id].append(trajectory)
     for env_id, members in sorted(by_env.items()):
         if len(by_env) > 1:

@@ -59,6 +59,8 @@ def check_needs(
                 check_answers(env_id, world)
             except UsageError as error:
                 raise UsageError(f"{error} {_having(needs)}") from error
+        if needs.meet is not None:
+            needs.meet(env_id, world)
         _check_rewards(needs.rewards, name, env_id, env, seed)
         if needs.contrast is not None:
             _check_contrast(needs.contrast, name, env_id, env, seed)

@@ -19,6 +19,8 @@ from turnwise_agents.algorithms import load_algorithm
 from turnwise_agents.algorithms.base import Algorithm, AlgorithmConfig, Services
 from turnwise_agents.assembly import Parts, build_parts
 from turnwise_agents.context import ContextConfig
+from turnwise_agents.instructions.proposers import Proposer
+from turnwise_agents.instructions.reflection import make_proposer
 from turnwise_agents.judge import make_judge
 from turnwise_agents.learners.hf import HFLearnerConfig
 from turnwise_agents.learners.tabular import TabularLearnerConfig
@@ -76,7 +78,8 @@ class TrainConfig:
     show_admissible: bool = False
     """List the admissible actions in every prompt."""
     system_prompt: bool | None = None
-    """Send instruction and grammar as system message; None: yes, except for the tiny preset."""
+    """Send instruction and grammar as system message; None: yes, except for the tiny preset
+    (there too, where instructions evolve)."""
     max_context_tokens: int = 1024
     """Prompt and completion together; an episode that needs more stops with "context"."""
     warm_start: bool = True
@@ -84,6 +87,9 @@ class TrainConfig:
     judge: str = ""
     """Grades episodes of unverifiable tasks: "rules:FILE", "openai:MODEL@BASE_URL", or "" for
     none."""
+    proposer: str = "clauses"
+    """Proposes instructions to algorithms that evolve them: "clauses" or "clauses:FILE" (a library,
+    no model), "policy", or "openai:MODEL@BASE_URL"."""
     wandb: bool = False
     """Also log to Weights & Biases."""
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
@@ -227,7 +233,13 @@ class Run:
         self.algorithm: Algorithm = load_algorithm(config.algorithm)(config.algo)
         if config.model == "tabular":
             kwargs.setdefault("actions", "menu")
-        if self.algorithm.needs.env & {"reference", "evidence"}:
+        needs = self.algorithm.needs
+        if needs.instruction and config.system_prompt is False and config.model != "tabular":
+            raise UsageError(
+                f"system_prompt must be on for {config.algorithm}, got False: the policy would not "
+                "see its instruction. Leave --no-system-prompt out."
+            )
+        if (needs.env | needs.wants) & {"reference", "evidence"}:
             kwargs["expose_reference"] = True
         self.env_kwargs = kwargs
         train_kwargs = {env: {**kwargs, "split": config.split} for env in config.env}
@@ -267,6 +279,7 @@ class Run:
                 learner=self.parts.learner,
                 generate=self.parts.generate,
                 judge=make_judge(config.judge, config.run_dir),
+                proposer=self.proposer(),
                 answers=self.parts.contexts.answers(self.worlds),
                 seed=config.trainer.seed,
             ),
@@ -290,7 +303,7 @@ class Run:
                 show_admissible=config.show_admissible,
                 system_prompt=config.system_prompt
                 if config.system_prompt is not None
-                else config.model != "tiny",
+                else config.model != "tiny" or self.algorithm.needs.instruction,
                 max_context_tokens=config.max_context_tokens,
             ),
             env_ids=config.env,
@@ -300,6 +313,15 @@ class Run:
             warm_start=config.warm_start,
             progress=self.progress,
             num_tasks=config.num_tasks,
+        )
+
+    def proposer(self) -> Proposer | None:
+        """Returns what proposes instructions, None where the algorithm asks for none."""
+        if "proposer" not in self.algorithm.needs.services:
+            return None
+        config = self.config
+        return make_proposer(
+            config.proposer, config.run_dir, self.parts.generate, model=config.model
         )
 
     def rollout(self, envs: EnvPool, temperature: float) -> Rollout:

@@ -423,6 +423,12 @@ RULES: tuple[Rule, ...] = (
         "Errors: {share} of the episodes broke and are left out. Read `error` in the trajectories.",
     ),
     (
+        "instructions/proposer_failures",
+        lambda v: v > 0.0,
+        "Proposer failed: this iteration's evolution is lost. Its warning says why; check the "
+        "endpoint of --proposer and its key, or take --proposer clauses.",
+    ),
+    (
         "gigpo/merge_rate",
         lambda v: v < 0.1,
         "Few anchors: only {share} of the turns share a state with another episode of their group, "
@@ -455,7 +461,7 @@ RULES: tuple[Rule, ...] = (
 )
 """Metric, condition and advice; the words before the colon name the hint."""
 
-URGENT = frozenset({"Errors", "Not finite"})
+URGENT = frozenset({"Errors", "Not finite", "Proposer failed"})
 """Hints that do not wait."""
 
 _OF_TEXTS = frozenset({"rollout/segments_per_trajectory", "rollout/cache_hit_share"})

@@ -310,7 +310,7 @@ class Trainer:
         started = time.perf_counter()
         for held_out in self.evals:
             played = held_out.rollout.run(
-                held_out.specs,
+                self.algorithm.deploy(held_out.specs),
                 stream_key("eval", held_out.name, self.iteration),
                 kinds=held_out.kinds,
             )

@@ -77,7 +77,15 @@ if ENV not in gym.registry:
 
 
 def make_trainer(
-    algorithm, iterations=3, seed=0, *, env_id=ENV, run_dir=None, portions=None, **kwargs
+    algorithm,
+    iterations=3,
+    seed=0,
+    *,
+    env_id=ENV,
+    run_dir=None,
+    portions=None,
+    proposer=None,
+    **kwargs,
 ):
     """Returns a trainer of a tabular policy; `portions` are further fields of its config."""
     learner, sampler, contexts = build_tabular(TabularLearnerConfig(learning_rate=1.0), seed)
@@ -96,6 +104,8 @@ def make_trainer(
         learner=learner,
         rollout=rollout,
         pool=MixturePool([TaskSource(env_id, DoorTasks("train"))], seed),
-        services=Services(scorer=Scorer(learner), learner=learner, generate=None, seed=seed),
+        services=Services(
+            scorer=Scorer(learner), learner=learner, generate=None, proposer=proposer, seed=seed
+        ),
         run_dir=run_dir,
     )

@@ -1,4 +1,7 @@
-"""The algorithms by their command-line names; `load_algorithm` also takes module:Class."""
+"""The algorithms by their command-line names.
+
+`load_algorithm` also takes module:Class, and inspo+NAME for either with co-evolving instructions.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from turnwise_agents.algorithms.gra import GRA
 from turnwise_agents.algorithms.grpo import GRPO
 from turnwise_agents.algorithms.gspo import GSPO
 from turnwise_agents.algorithms.igpo import IGPO
+from turnwise_agents.algorithms.inspo import INSPO, with_instructions
 from turnwise_agents.algorithms.loop import LOOP
 from turnwise_agents.algorithms.oprl import OPRL
 from turnwise_agents.algorithms.ppo import PPO
@@ -33,6 +37,7 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
     "gigpo": GiGPO,
     "igpo": IGPO,
     "oprl": OPRL,
+    "inspo": INSPO,
     "gra": GRA,
     "ppo": PPO,
     "reinforce_plus_plus": REINFORCEPlusPlus,
@@ -48,11 +53,13 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
 
 
 def load_algorithm(name: str) -> type[Algorithm]:
-    """Returns the class of a name in `ALGORITHMS`, or of "module:Class".
+    """Returns the class of a name in `ALGORITHMS`, of "module:Class", or of "inspo+" and either.
 
     Raises:
         UsageError: If there is no such name, module or class, or the class is no `Algorithm`.
     """
+    if name.startswith("inspo+"):
+        return with_instructions(load_algorithm(name.removeprefix("inspo+")))
     if ":" not in name:
         if name not in ALGORITHMS:
             raise UsageError(

@@ -6,7 +6,7 @@ The trainer calls, per iteration: `plan` (wave by wave until it returns []), `sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
@@ -16,9 +16,11 @@ from turnwise_agents.types import Credit, Group, RolloutSpec, Segment
 
 if TYPE_CHECKING:
     from turnwise_agents.answers import AnswerWriter
+    from turnwise_agents.instructions.proposers import Proposer
     from turnwise_agents.judge import Judge
     from turnwise_agents.learners.base import Learner
     from turnwise_agents.scorer import Scorer
+    from turnwise_envs.core import TextEnv
 
 Metrics = dict[str, float]
 
@@ -51,7 +53,10 @@ class Needs:
         env: info keys that must not be None ("reference", "evidence", "admissible_actions").
         outputs: what `Learner.forward` must return besides logprobs ("entropy", "values").
         models: names of further models whose logprobs the loss reads ("ref").
-        services: fields of `Services` that must not be None ("answers", "judge").
+        services: fields of `Services` that must not be None ("answers", "judge", "proposer").
+        wants: info keys that are exposed where a world has them ("reference", "evidence").
+        instruction: the prompts must show the instruction.
+        meet: called with the env_id and the world of every environment; raises what a world lacks.
         rewards: sources of reward levels that must exist, see `turnwise_agents.levels`.
         contrast: the oracle's episode must be better than that of an agent that says nothing.
         whole: the unit that must not be cut across micro-batches.
@@ -61,6 +66,9 @@ class Needs:
     outputs: frozenset[str] = frozenset()
     models: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
+    wants: frozenset[str] = frozenset()
+    instruction: bool = False
+    meet: Callable[[str, TextEnv], None] | None = None
     rewards: frozenset[str] = frozenset()
     contrast: Contrast | None = None
     whole: Literal["segment", "group"] = "segment"
@@ -123,7 +131,15 @@ class Batch:
 class TaskPool(Protocol):
     """The task sets of the run with their sampling statistics."""
 
-    iteration: int
+    @property
+    def iteration(self) -> int:
+        """Number of the current iteration."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        ...
 
     def draw(self, count: int) -> list[tuple[str, str]]:
         """Returns `count` (env_id, task_id) pairs for this iteration, by a keyed random stream."""
@@ -155,6 +171,7 @@ class Services:
         learner: the learner, for algorithms that train further models.
         generate: text generation by the policy.
         judge: grades episodes of unverifiable tasks; None where the run has none.
+        proposer: proposes instructions; None where the run has none.
         answers: writes gold answers as completions; None where the run has none.
         iteration: number of the current iteration.
         seed: the run's seed.
@@ -164,6 +181,7 @@ class Services:
     learner: Learner
     generate: TextGenerator
     judge: Judge | None = None
+    proposer: Proposer | None = None
     answers: AnswerWriter | None = None
     iteration: int = 0
     seed: int = 0
@@ -234,6 +252,10 @@ class Algorithm:
     def observe(self, groups: list[Group], services: Services) -> Metrics:
         """Runs after the update; trains populations, trackers, reward models."""
         return {}
+
+    def deploy(self, specs: list[RolloutSpec]) -> list[RolloutSpec]:
+        """Returns an evaluation's episodes as the trained agent plays them."""
+        return specs
 
     def state_dict(self) -> dict[str, Any]:
         """Returns everything persistent, as JSON data or tensors."""
