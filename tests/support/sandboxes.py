@@ -45,13 +45,19 @@ def traces() -> dict[str, set[str]]:
     return {
         "children": set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()),
         "descriptors": set(os.listdir("/proc/self/fd")),
-        "mounts": {line for line in _mounts() if line.split()[4] in MOUNTED or "turnwise" in line},
+        "mounts": _mounts(),
         "folders": folders_of(os.getpid()),
     }
 
 
-def _mounts() -> list[str]:
-    return Path("/proc/self/mountinfo").read_text().splitlines()
+def _mounts() -> set[str]:
+    # The line of a mount has its target fifth. An engine's containers are not this process's.
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return {
+        line
+        for line in lines
+        if line.split()[4] in MOUNTED or ("turnwise" in line and "turnwise-engine" not in line)
+    }
 
 
 def folders_of(pid: int) -> set[str]:
