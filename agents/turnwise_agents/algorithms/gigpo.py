@@ -39,7 +39,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from turnwise_agents.algorithms.base import AlgorithmConfig, Metrics, Services
-from turnwise_agents.algorithms.grpo import GRPO, GRPOConfig
+from turnwise_agents.algorithms.grpo import GRPOConfig, TwoLevelGRPO
 from turnwise_agents.estimators import (
     anchor_groups,
     anchor_statistics,
@@ -50,7 +50,7 @@ from turnwise_agents.estimators import (
 from turnwise_agents.estimators.checks import expect_choice, expect_range
 from turnwise_agents.estimators.returns import Floats, Ints
 from turnwise_agents.estimators.table import TurnTable
-from turnwise_agents.types import Credit, Group
+from turnwise_agents.types import Group
 from turnwise_envs.errors import UsageError
 
 Anchor = Literal["anchor_key", "state_key", "observation", "similar"]
@@ -81,7 +81,7 @@ class GiGPOConfig(GRPOConfig):
             )
 
 
-class GiGPO(GRPO):
+class GiGPO(TwoLevelGRPO):
     """Group-in-group policy optimisation."""
 
     Config: ClassVar[type[AlgorithmConfig]] = GiGPOConfig
@@ -91,8 +91,8 @@ class GiGPO(GRPO):
         self._anchor_metrics: Metrics = {}
 
     def anchors(self, table: TurnTable) -> Ints:
-        """Returns [S']: the anchor group of every trainable turn."""
-        chosen = table.trainable
+        """Returns [S']: the anchor group of every turn that was played."""
+        chosen = table.played
         turns = list(compress(table.turns, chosen.tolist()))
         ids = table.turn_group_ids[chosen]
         if self.config.anchor == "similar":
@@ -101,28 +101,20 @@ class GiGPO(GRPO):
         return anchor_groups(ids, list(map(attrgetter(self.config.anchor), turns)))
 
     def step_level(self, table: TurnTable) -> Floats:
-        """Returns [S]: A^S of every turn, 0 where not trainable."""
+        """Returns [S]: A^S of every turn, 0 for turns that were copied from a parent."""
         returns = discounted_returns(table.rewards, table.trajectory_ids, gamma=self.config.gamma)
         returns = returns + table.immediate_rewards
         anchors = self.anchors(table)
         self._anchor_metrics = anchor_statistics(anchors)
         advantages = np.zeros(len(table.turns))
-        advantages[table.trainable] = step_advantages(
-            returns[table.trainable],
+        advantages[table.played] = step_advantages(
+            returns[table.played],
             anchors,
             normalize_std=self.config.normalize_std,
             eps=self.config.eps,
             std=self.config.std,
         )
         return advantages
-
-    def assign_credit(self, groups: list[Group]) -> list[Credit]:
-        """Returns A^E + omega * A^S at every turn."""
-        table = self.table(groups)
-        advantages = table.spread(self.episode_advantages(table))
-        if self.config.step_advantage_weight:
-            advantages = advantages + self.config.step_advantage_weight * self.step_level(table)
-        return table.credits(advantages)
 
     def observe(self, groups: list[Group], services: Services) -> Metrics:
         """Adds how well steps met in the last `assign_credit`."""

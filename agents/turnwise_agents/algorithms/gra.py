@@ -130,7 +130,7 @@ class GRA(GRPO):
         returns = discounted_returns(table.rewards, table.trajectory_ids, gamma=self.config.gamma)
         returns = returns + table.immediate_rewards
         episodes = np.bincount(table.group_ids, minlength=1)
-        chosen = table.trainable & (episodes > 1)[table.turn_group_ids]
+        chosen = table.played & (episodes > 1)[table.turn_group_ids]
         advantages = np.zeros(len(table.turns))
         advantages[chosen] = step_advantages(
             returns[chosen],

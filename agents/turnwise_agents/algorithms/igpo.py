@@ -167,10 +167,9 @@ class IGPO(PolicyGradient):
             [next((t.channels[n] for n in names if n in t.channels), np.nan) for t in table.turns],
             dtype=np.float64,
         )
-        own = np.array([turn.trainable for turn in table.turns], dtype=bool)
         advantages = information_gain_advantages(
             gains,
-            own & ~np.isnan(gains),
+            table.played & ~np.isnan(gains),
             self.outcomes(table),
             table.trajectory_ids,
             table.group_ids,

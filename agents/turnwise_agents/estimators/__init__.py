@@ -7,6 +7,7 @@ from turnwise_agents.estimators.gigpo import (
     step_advantages,
 )
 from turnwise_agents.estimators.group_relative import (
+    batch_normalized_advantages,
     encode_ids,
     group_relative_advantages,
     leave_one_out_advantages,
@@ -23,6 +24,7 @@ from turnwise_agents.estimators.returns import discounted_returns, explained_var
 __all__ = [
     "anchor_groups",
     "anchor_statistics",
+    "batch_normalized_advantages",
     "discounted_returns",
     "encode_ids",
     "explained_variance",
