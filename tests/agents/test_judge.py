@@ -1,6 +1,7 @@
 """Judges: rules, an endpoint that fails in every way, and the journal of its replies."""
 
 import math
+import time
 
 import pytest
 import quiz
@@ -184,6 +185,42 @@ def test_a_silent_endpoint_is_not_asked_for_the_rest_of_the_iteration(server):
 
 
 # ------------------------------------------------------------------ the shaper and the run
+
+
+def test_an_answer_that_drips_is_a_lost_request(server):
+    server.replies[:] = ["drip"]
+    config = EndpointConfig(timeout_s=0.3, max_retries=0)
+    judge = EndpointJudge(name(server), Journal(), config=config, concurrency=1)
+    started = time.monotonic()
+    assert judge([POLITE]) == [None]
+    assert time.monotonic() - started < 10  # all of it would take 20 s
+    assert judge([POLITE]) == [7.0]
+
+
+def crashed(trajectories):
+    raise ConnectionError("no route")
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        crashed,
+        lambda trajectories: 1 / 0,
+        lambda trajectories: None,
+        lambda trajectories: 3.0,
+        lambda trajectories: [3.0] * (len(trajectories) + 1),
+        lambda trajectories: ["7"] * len(trajectories),
+        lambda trajectories: [math.inf] * len(trajectories),
+    ],
+)
+def test_a_judge_that_crashes_or_talks_nonsense_voids_what_it_was_asked(judge):
+    made = [trajectory(n, ("x", "y")) for n in "ab"]
+    group = Group(group_id="g", env_id="e", task_id="t", trajectories=made)
+    shaper = JudgeReward()
+    shaper([group], Services(scorer=None, learner=None, generate=None, judge=judge))
+    assert group.valid == []
+    assert shaper.metrics["judge/void_share"] == 1.0
+    assert "judge/score" not in shaper.metrics
 
 
 def test_unsound_scores_void_the_episode():
