@@ -132,8 +132,13 @@ def test_anchor_groups_never_cross_task_groups():
         "merge_rate": 0.5,
         "anchor_group_size": pytest.approx(4 / 3),
         "singleton_share": pytest.approx(2 / 3),
+        "large_group_share": 0.0,
     }
-    assert anchor_statistics(np.zeros(0, dtype=int))["merge_rate"] == 0.0
+    # Eleven, ten, nine and one step: half of the anchor groups have ten or more.
+    sizes = anchor_statistics(np.repeat(np.arange(4), [11, 10, 9, 1]))
+    assert (sizes["large_group_share"], sizes["singleton_share"]) == (0.5, 0.25)
+    assert sizes["anchor_group_size"] == 31 / 4
+    assert not any(anchor_statistics(np.zeros(0, dtype=int)).values())
 
 
 def test_similar_anchor_groups_join_the_first_similar_representative():

@@ -25,8 +25,12 @@ Deviations from the paper and from its published code:
 - No row is duplicated to fill batches, which there happens before the statistics.
 - The pages of `grpo` and `policy_gradient` hold for the rest: failed episodes, branches, defaults.
 
-Logged besides theirs: `credit/merge_rate` (share of turns in anchor groups of two or more; near 0,
-GiGPO is GRPO), `credit/anchor_group_size` (mean), `credit/singleton_share` (of anchor groups).
+Explanation of the logged metrics, besides those of `policy_gradient`; the paper plots the sizes of
+anchor groups:
+
+- `credit/merge_rate`: share of turns in anchor groups of two or more; near 0, GiGPO is GRPO.
+- `credit/anchor_group_size`: mean number of turns. `singleton_share`, `large_group_share`: share of
+  anchor groups with one turn, and with ten or more.
 """
 
 from __future__ import annotations

@@ -39,8 +39,7 @@ Deviations from the paper and from published code:
 - The pages of `grpo` and `policy_gradient` hold for the rest: failed episodes, branches, groups of
   one (0 with `credit="turn"` too).
 
-Explanation of the logged metrics (besides those of `policy_gradient` and `rollout/...`), means over
-episodes:
+Explanation of the logged metrics, besides those of `policy_gradient`, means over episodes:
 
 - `rollout/completion_rate` (CR): episodes that the agent ended (submitted, answered), not a limit.
 - `rollout/modification_rate` (MR): episodes in which the source `modification` is positive, where

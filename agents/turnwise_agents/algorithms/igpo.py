@@ -40,17 +40,16 @@ Deviations from the paper and from its published code:
 - The pages of `grpo` and `policy_gradient` hold for the rest: failed episodes, branches, groups of
   one.
 
-Explanation of the logged metrics (besides those of `policy_gradient` and `rollout/...`):
+Explanation of the logged metrics, besides those of `policy_gradient`:
 
-- `credit/information_gain/turn_k`: mean gain of turn k (from 0, the first 16), which the paper
+- `credit/information_gain/turn_<k>`: mean gain of turn k (from 0, the first 16), which the paper
   plots.
 - `credit/information_gain`, `credit/zero_gain_share`: mean over all turns with a gain; share of
   them that is exactly 0.
 - `credit/belief_first`, `credit/belief_last`: mean belief at the first and at the last prompt.
 - `credit/unscored_share`: prompts at which no gold answer could be given.
 - `credit/no_answer_share`: episodes whose outcome is the penalty.
-- `time/scoring_share`: share of the iteration's time that scoring took (`time/scoring_s` seconds,
-  `time/scored_tokens` tokens in `time/scoring_forwards` forwards, shared beginnings once).
+- `time/scoring_share`: what the beliefs cost; `time/scored_tokens` counts shared beginnings once.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ Deviations from the paper and from its published code:
 - Groups without both kinds of outcome give no pairs, and equal step rewards no A^S. The pages of
   `grpo` and `policy_gradient` hold for the rest.
 
-Explanation of the logged metrics (besides those of `policy_gradient` and `rollout/...`):
+Explanation of the logged metrics, besides those of `policy_gradient`:
 
 - `reward_model/accuracy`, `margin`: share of pairs whose better episode has the higher score
   (ties count half), and mean difference of scores, both before the update, that is on episodes
@@ -47,9 +47,7 @@ Explanation of the logged metrics (besides those of `policy_gradient` and `rollo
 - `reward_model/step_reward_std`: of all step rewards. `reward_model/grad_norm`: of its update.
 - `judge/score`, `judge/void_share`: mean score; share of episodes without a sound one, which are
   void; `time/judge_s`: seconds. With outcome="judge".
-- `time/scoring_share`: share of the iteration's time that the reward model's forwards and its
-  update took (`time/scoring_s` seconds, `time/scored_tokens` tokens in `time/scoring_forwards`
-  forwards).
+- `time/scoring_share`: what the reward model's forwards and its update cost.
 """
 
 from __future__ import annotations
