@@ -200,6 +200,13 @@ def test_degenerate_groups_give_zero():
     algorithm = IGPO()
     alone = group(trajectory("a", [0, 1], 1.0))
     assert credit(algorithm, table, alone) == {"a": [0.0, 0.0]}
+    # Two gains, log 3 and log 2, of one episode, or of two that are alike: nothing to compare.
+    table = Table(0.1, 0.3, 0.6)
+    for names in ("a", "ab"):
+        for options in ({}, {"normalization": "joint"}, {"gamma": 0.5}):
+            made = group(*(trajectory(n, [0, 1, 2], 1.0) for n in names))
+            found = credit(IGPO(IGPOConfig(**options)), table, made)
+            assert all(row == [0.0, 0.0, 0.0] for row in found.values())
     same = group(*(trajectory(n, [0, 1], 0.5) for n in "abc"))
     assert all(v == [0.0, 0.0] for v in credit(algorithm, table, same).values())
     broken = group(trajectory("a", [0, 1], stop="error"), trajectory("b", []))

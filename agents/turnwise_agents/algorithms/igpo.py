@@ -37,8 +37,9 @@ Deviations from the paper and from its published code:
   statistics (ports take 0).
 - The curriculum of weights, off in the paper's runs, is replaced by a constant `gain_weight` on
   normalised gains (a factor before the normalisation cancels if gains are normalised separately).
-- The pages of `grpo` and `policy_gradient` hold for the rest: failed episodes, branches, groups of
-  one.
+- A group of one episode, or of episodes that are all alike, gets advantage 0: by the equations
+  alone its turns would be compared with each other.
+- The pages of `grpo` and `policy_gradient` hold for the rest: failed episodes, branches.
 
 Explanation of the logged metrics, besides those of `policy_gradient`:
 
@@ -62,7 +63,11 @@ import numpy as np
 from turnwise_agents.algorithms.base import AlgorithmConfig, Metrics, Services
 from turnwise_agents.algorithms.policy_gradient import PolicyGradient, PolicyGradientConfig
 from turnwise_agents.answers import answer_beliefs
-from turnwise_agents.estimators import information_gain_advantages, information_gains
+from turnwise_agents.estimators import (
+    information_gain_advantages,
+    information_gains,
+    zero_where_alike,
+)
 from turnwise_agents.estimators.checks import expect_choice, expect_range
 from turnwise_agents.estimators.group_relative import Std
 from turnwise_agents.estimators.information_gain import Normalization
@@ -178,7 +183,7 @@ class IGPO(PolicyGradient):
             eps=self.config.eps,
             std=self.config.std,
         )
-        return table.credits(advantages)
+        return table.credits(zero_where_alike(advantages, table.trajectory_ids, table.group_ids))
 
     def observe(self, groups: list[Group], services: Services) -> Metrics:
         """Adds the gains of this iteration."""

@@ -35,8 +35,8 @@ Deviations from the paper and from its published code:
   otherwise be normalised into step advantages.
 - The penalty for invalid actions enters the outcome, as in the published code, where the same
   penalty on step rewards edits a temporary.
-- Groups without both kinds of outcome give no pairs, and equal step rewards no A^S. The pages of
-  `grpo` and `policy_gradient` hold for the rest.
+- Groups without both kinds of outcome give no pairs; equal step rewards, a single episode, or
+  episodes that are all alike, no A^S. The pages of `grpo` and `policy_gradient` hold for the rest.
 
 Explanation of the logged metrics, besides those of `policy_gradient`:
 
@@ -64,6 +64,7 @@ from turnwise_agents.estimators import (
     leave_one_out_advantages,
     preference_pairs,
     step_reward_advantages,
+    zero_where_alike,
 )
 from turnwise_agents.estimators.checks import expect_choice
 from turnwise_agents.estimators.implicit_reward import StepNormalization
@@ -209,7 +210,7 @@ class OPRL(TwoLevelGRPO):
             eps=self.config.eps,
             std=self.config.std,
         )
-        return advantages
+        return zero_where_alike(advantages, table.trajectory_ids, table.group_ids)
 
     def observe(self, groups: list[Group], services: Services) -> Metrics:
         """Adds how well the reward model did before this iteration's update."""

@@ -13,6 +13,7 @@ from turnwise_agents.estimators.group_relative import (
     leave_one_out_advantages,
     whiten,
     zero_variance_share,
+    zero_where_alike,
 )
 from turnwise_agents.estimators.implicit_reward import preference_pairs, step_reward_advantages
 from turnwise_agents.estimators.information_gain import (
@@ -39,4 +40,5 @@ __all__ = [
     "step_reward_advantages",
     "whiten",
     "zero_variance_share",
+    "zero_where_alike",
 ]

@@ -197,6 +197,30 @@ def batch_normalized_advantages(
     return advantages
 
 
+def zero_where_alike(
+    advantages: Floats, trajectory_ids: npt.NDArray[Any], group_ids: npt.NDArray[Any]
+) -> Floats:
+    """Returns advantages of turns, 0 in groups whose episodes all got the same row of them.
+
+    Where the turns of a whole group share mean and std, one episode alone, or several that are all
+    alike, would have its own turns compared with each other: later with earlier ones.
+
+    Args:
+        advantages: [S].
+        trajectory_ids: [S] int in 0..B-1; turns of equal id belong together, in time order.
+        group_ids: [B] int.
+    """
+    expect_equal_shape(advantages=advantages, trajectory_ids=trajectory_ids)
+    rows: list[list[float]] = [[] for _ in group_ids]
+    for owner, value in zip(trajectory_ids.tolist(), advantages.tolist(), strict=True):
+        rows[owner].append(value)
+    different = defaultdict(set)
+    for group, row in zip(group_ids.tolist(), rows, strict=True):
+        different[group].add(tuple(row))
+    varied = np.array([len(different[group]) > 1 for group in group_ids.tolist()], dtype=bool)
+    return np.where(varied[trajectory_ids], advantages, 0.0)
+
+
 def zero_variance_share(returns: Floats, group_ids: npt.NDArray[Any]) -> float:
     """Returns the share of groups whose members all have the same return (0 if there is none)."""
     if not len(returns):
