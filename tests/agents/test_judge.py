@@ -1,12 +1,13 @@
 """Judges: rules, an endpoint that fails in every way, and the journal of its replies."""
 
 import math
+import shutil
 import time
 
 import pytest
 import quiz
 from scripted_endpoint import serving
-from short_runs import make_config, start
+from short_runs import assert_same, final_state, interrupted, make_config, start
 
 from turnwise_agents.algorithms.base import Services
 from turnwise_agents.endpoint import EndpointConfig
@@ -262,6 +263,32 @@ def test_a_failing_judge_costs_an_iteration_not_the_run(tmp_path, server):
     third = run.trainer.iterate()
     assert third["judge/void_share"] == 0.0
     assert third["judge/score"] == 7.0
+
+
+def test_a_resumed_run_is_graded_as_it_was(tmp_path, server):
+    def config(folder):
+        return make_config(
+            tmp_path / folder,
+            "oprl",
+            "tabular",
+            quiz.ENV_ID,
+            judge=name(server),
+            algo={"outcome": "judge", "success_threshold": 5.0},
+        )
+
+    server.replies[:] = [f"Score: {i % 11}" for i in range(1000)]
+    cut = config("cut")
+    run = interrupted(cut, after=2, lost=2)
+    asked = len(server.requests)
+    server.replies[:] = ["Score: 5"] * 1000  # which would be another judge
+    run.train()
+    assert len(server.requests) == asked  # the lost iterations are graded from the journal
+    shutil.copytree(tmp_path / "cut", tmp_path / "whole")
+    shutil.rmtree(tmp_path / "whole" / "checkpoints")
+    whole = config("whole")
+    start(whole).train()
+    assert len(server.requests) == asked
+    assert_same(final_state(tmp_path / "whole"), final_state(tmp_path / "cut"))
 
 
 # ------------------------------------------------------------------ the journal
