@@ -274,8 +274,13 @@ def test_defaults_are_the_papers():
 
 
 def test_what_an_environment_lacks_is_said_before_the_first_rollout(tmp_path):
-    with pytest.raises(UsageError, match=r"igpo needs info\['reference'\], which .*Household"):
-        start(make_config(tmp_path, "igpo", "tabular", "turnwise/HouseholdSmall-v0"))
+    having = r"These have it: turnwise/MultiHopSearch-v0, turnwise/MathVerifier-v0\."
+    for env_id, missing in (
+        ("turnwise/HouseholdSmall-v0", r"igpo needs info\['reference'\], which .*Household"),
+        ("turnwise/WebShop-v0", "must say how a final answer is given"),
+    ):
+        with pytest.raises(UsageError, match=f"{missing}.*{having}"):
+            start(make_config(tmp_path, "igpo", "tabular", env_id))
     with pytest.raises(UsageError, match="tests/TwoRooms-v0 must say how a final answer is given"):
         start(make_config(tmp_path, "igpo", "tabular", two_rooms.ENV_ID))
     assert not list(tmp_path.iterdir())

@@ -103,7 +103,7 @@ def test_without_gains_or_without_weight_it_is_the_outcome():
 
 
 def test_the_weight_of_gains():
-    # z of the gains, .33968, 1.01904, -1.35872, times .5; outcomes +-1; each turn sums what follows.
+    # z of the gains .33968, 1.01904, -1.35872, times .5; outcomes +-1; sums of what follows.
     found = advantages(gain_weight=0.5, std="population", eps=0.0)
     np.testing.assert_allclose(found, [1.67936, 1.50952, 1.0, -1.67936, -1.0], atol=1e-5)
 

@@ -429,7 +429,7 @@ def test_an_endpoint_reflects_is_journalled_and_fails_softly(tmp_path):
         server.replies[:] = ["drip"] * 3
         stalled = text(server)
         stalled._endpoint.config = EndpointConfig(timeout_s=0.1, max_retries=0)
-        with pytest.raises(ProposerFault, match="no answer in 1 attempts.*too slowly"):
+        with pytest.raises(ProposerFault, match=r"no answer in 1 attempts.*too slowly"):
             ReflectionProposer(stalled)(request(key="slow", public="third"))
         server.replies[:] = [(401, {})] * 3
         with pytest.raises(ProposerFault, match="401"):
