@@ -322,6 +322,36 @@ def test_it_trains_by_the_command(tmp_path):
     assert "credit/information_gain" in json.loads(rows[-1])
 
 
+SEARCH, MATH = "turnwise/MultiHopSearch-v0", "turnwise/MathVerifier-v0"
+EASY = {"difficulty": "easy", "num_articles": 1200}
+
+
+@pytest.mark.parametrize(
+    ("model", "env_id", "world"),
+    [
+        ("tabular", SEARCH, EASY),
+        ("tabular", MATH, {"tool": "python"}),
+        pytest.param("tiny", SEARCH, EASY, marks=pytest.mark.slow),
+        pytest.param("tiny", MATH, {}, marks=pytest.mark.slow),
+    ],
+)
+def test_it_trains_on_search_and_math(tmp_path, model, env_id, world):
+    config = make_config(
+        tmp_path / "run",
+        "igpo",
+        model,
+        env_id,
+        env_kwargs=json.dumps(world),
+        num_tasks=4,
+        trainer={"iterations": 2},
+    )
+    last = start(config).train()
+    assert last["credit/unscored_share"] < 1
+    assert last["credit/belief_first"] < 0
+    assert last["time/scored_tokens"] > 0
+    assert all(map(math.isfinite, last.values()))
+
+
 @pytest.mark.parametrize("model", ["tabular", pytest.param("tiny", marks=pytest.mark.slow)])
 def test_a_resumed_run_ends_where_it_would_have(tmp_path, model):
     whole = make_config(tmp_path / "whole", "igpo", model, quiz.ENV_ID)
