@@ -17,7 +17,8 @@ Deviations from the paper and from its published code:
   ("Nothing happens."): `anchor="observation"`, or `"similar"` with a threshold.
 - Episode statistics are over trajectories, as in the paper; the published default is over rows,
   one per turn: `statistics="step"`.
-- A task group of one gets A^E = 0; the published code gives it its raw score.
+- A task group of one gets A^E = 0; the published code gives it its raw score. Where it returns to a
+  state its own steps are compared, as in every group (equation 7).
 - The penalty for invalid actions is subtracted from its turn's own G after discounting, so it does
   not flow back (as in the published trainer), and from the episode's return (there: from that
   turn's row only), so that omega = 0 stays GRPO. Every inapplicable action counts as invalid; the
