@@ -160,8 +160,9 @@ class EndpointPolicy:
         if api_key := os.environ.get(self.config.api_key_env):
             headers["Authorization"] = f"Bearer {api_key}"
         request = urllib.request.Request(self.url, data=body, headers=headers, method="POST")
+        deadline = time.monotonic() + self.config.timeout_s
         with urllib.request.urlopen(request, timeout=self.config.timeout_s) as answer:
-            data = json.loads(answer.read())
+            data = json.loads(_read_until(answer, deadline))
         choice = data["choices"][0]
         usage = data.get("usage") or {}
         return {
@@ -228,6 +229,16 @@ def retry_after(value: str | None, now: float | None = None) -> float:
     except (TypeError, ValueError):
         return 0.0
     return max(0.0, when - (time.time() if now is None else now))
+
+
+def _read_until(answer: Any, deadline: float) -> bytes:
+    """Returns a body; the socket's own time-out bounds each read, not an answer that drips."""
+    parts = []
+    while part := answer.read1():
+        parts.append(part)
+        if time.monotonic() > deadline:
+            raise TimeoutError("the answer came too slowly")
+    return b"".join(parts)
 
 
 def _excerpt(error: urllib.error.HTTPError) -> str:

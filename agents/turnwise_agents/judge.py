@@ -19,6 +19,7 @@ leaves statistics and gradient and is counted (`rollout/stop_error`), and the ru
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
 import time
@@ -37,6 +38,8 @@ from turnwise_envs.errors import DataError, UsageError
 if TYPE_CHECKING:
     from turnwise_agents.algorithms.base import Services
 
+_LOG = logging.getLogger(__name__)
+
 JUDGE_FILE = "judge.jsonl"
 CRITERIA = """\
 You grade how well an agent did its task. Read the episode, then answer with one line
@@ -48,7 +51,7 @@ _SCORE = re.compile(r"score\s*:?\s*\**\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE)
 
 
 class Judge(Protocol):
-    """Grades finished episodes."""
+    """Grades finished episodes. What it raises voids them; a UsageError ends the run."""
 
     def __call__(self, trajectories: Sequence[Trajectory]) -> list[float | None]:
         """Returns one score per episode, None where no sound one could be had."""
@@ -249,10 +252,9 @@ class JudgeReward:
         assert services.judge is not None
         started = time.perf_counter()
         played = [t for g in groups if g.purpose == "train" for t in g.valid if t.turns]
-        scores = services.judge(played)
         sound = []
-        for trajectory, score in zip(played, scores, strict=True):
-            if score is None or not math.isfinite(score):
+        for trajectory, score in zip(played, _scores(services.judge, played), strict=True):
+            if score is None:
                 trajectory.stop, trajectory.verdict = "error", "error"
                 trajectory.error = "The judge gave no sound score."
             else:
@@ -264,6 +266,22 @@ class JudgeReward:
         }
         if sound:
             self.metrics["judge/score"] = sum(sound) / len(sound)
+
+
+def _scores(judge: Judge, trajectories: Sequence[Trajectory]) -> list[float | None]:
+    """Returns what a judge says, None for each score that is not sound."""
+    try:
+        scores = list(judge(trajectories))
+    except UsageError:
+        raise
+    except Exception as error:
+        # Whatever a judge does, the run goes on.
+        _LOG.warning("The judge failed: %s: %s", type(error).__name__, error)
+        return [None] * len(trajectories)
+    if len(scores) != len(trajectories):
+        _LOG.warning("The judge gave %d scores for %d episodes.", len(scores), len(trajectories))
+        return [None] * len(trajectories)
+    return [float(s) if s is not None and _is_number(s) else None for s in scores]
 
 
 def make_judge(name: str, run_dir: Path) -> Judge | None:

@@ -1,18 +1,42 @@
-"""What an iteration's rollouts look like, in numbers.
+"""What an iteration's rollouts look like, in numbers; and what every run logs.
 
-Logged metrics:
+Explanation of the logged metrics, whatever the algorithm (its own are on its page). `<...>` stands
+for a name; a name without a group belongs to that of the first one on its line.
 
-- `rollout/success_rate`, `episodic_return`, `episodic_length`: means over valid episodes, those of
-  a verification left out; also per environment (`rollout/<env>/…`) and per task type
-  (`rollout/<env>/<kind>/…`).
+- `rollout/success_rate`, `episodic_return`, `episodic_length`: means over valid episodes, length in
+  turns, those of a verification left out. In a mixture also `rollout/<env>/success_rate`,
+  `rollout/<env>/episodic_return` and `rollout/<env>/episodic_length`, and wherever a world has
+  kinds of tasks `rollout/<env>/<kind>/success_rate`.
 - `rollout/zero_variance_share`: groups whose returns are all equal. They give outcome-based
   advantages of 0; near 1, tasks are too easy or too hard.
 - `rollout/invalid_action_share`, `invalid_format_share`: turns.
 - `rollout/stop_<cause>`: share of episodes that ended by env, turns, context, tokens, time, error.
-- `rollout/env_steps`: all waves, discarded and verification ones too.
-- `credit/advantage_...`: see `credit_metrics`.
-- `rollout/completion_length`: tokens a generation; `rollout/truncated_generation_share`: cut ones.
-  `rollout/tokens_per_episode`: generated ones, over valid episodes.
+- `rollout/episodes`, `groups`, `env_steps`: of all waves, discarded and verification ones too; a
+  step is a turn. `chosen_groups`: those that are trained on.
+- `rollout/generated_tokens`, `tokens_per_episode`: over valid episodes, sum and mean.
+- `rollout/completion_length`: tokens a generation. `truncated_generation_share`: cut ones.
+- `rollout/prompt_length`: tokens of an episode's last prompt, mean.
+- `rollout/segments_per_trajectory`: sequences that an episode is trained as; 1 for full history.
+- `rollout/cache_hit_share`, `sampler_forwards`: of a language model's sampler: share of prompt
+  tokens that were in its cache; forward passes.
+- `credit/advantage_mean`, `advantage_std`, `advantage_max_abs`, `advantage_zero_share`: over tokens
+  where the credit is by token, else over turns. The mean is 0 only where the baseline's mean is
+  over the same units; the last is the share that the policy loss does not move.
+- `loss/total`: the loss, mean over optimiser steps, as all of `loss`. `trained_tokens`: of the
+  iteration. `optimiser_steps`: their number.
+- `loss/grad_norm`, `learning_rate`: of the policy, the norm before clipping. Of another trained
+  model, and of heads, `loss/<model>/grad_norm` and `loss/<model>/learning_rate`.
+- `loss/sampler_logprob_gap`: mean |log pi - log pi_sampler| before the first optimiser step: what
+  sampler and learner disagree about.
+- `time/rollout_s`, `credit_s`, `update_s`, `iteration_s`: seconds of the rollouts, of shaping and
+  credit (scoring included), of the update, and of all. `eval_s`: of an evaluation, besides.
+- `time/tokens_per_s`, `env_steps_per_s`: generated tokens and turns per second of rollout.
+- `time/scoring_s`, `scoring_share`, `scored_tokens`, `scoring_forwards`: where an algorithm scores
+  texts with the learner: seconds, their share of the iteration, tokens, forward passes.
+- `total/env_steps`, `generated_tokens`: since the run began.
+- `eval/<set>/success_rate`, `eval/<set>/episodic_return`, `eval/<set>/episodic_length`: means over
+  the episodes of a held-out set; `eval/<set>/success_rate/<kind>` of a kind of tasks alone.
+  `eval/<set>/errors`: episodes lost to broken infrastructure.
 """
 
 from __future__ import annotations
@@ -73,9 +97,7 @@ def rollout_metrics(groups: Sequence[Group], chosen: Sequence[Group]) -> dict[st
 def credit_metrics(credits: Sequence[Credit]) -> dict[str, float]:
     """Returns what the advantages of an iteration look like.
 
-    Over tokens where the credit is by token, else over turns: `credit/advantage_mean` (0 only where
-    the baseline's mean is over the same units), `credit/advantage_std`, `credit/advantage_max_abs`,
-    and `credit/advantage_zero_share`: units that the policy loss does not move.
+    Over tokens where the credit is by token, else over turns; see the module's page.
     """
     rows = [row for credit in credits for row in (credit.token or [credit.turn])]
     values = np.array([value for row in rows for value in row], dtype=np.float64)

@@ -368,6 +368,8 @@ def test_default_configurations():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
+        ({"group_size": 0}, "group_size must be at least 1, got 0"),
+        ({"groups_per_iteration": 0}, "groups_per_iteration must be at least 1"),
         ({"clip_ratio_low": 1.0}, "clip_ratio_low must be below 1"),
         ({"kl_coef": -0.1}, "kl_coef must be non-negative"),
         ({"kl_coef": math.nan}, "kl_coef must be non-negative"),

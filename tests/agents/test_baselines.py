@@ -24,11 +24,7 @@ from turnwise_agents.algorithms.reinforce_plus_plus import (
 from turnwise_agents.algorithms.rloo import RLOO, RLOOConfig
 from turnwise_agents.estimators import whiten
 from turnwise_agents.scorer import Scorer
-from turnwise_agents.segments import count_norms, make_batch, segments
 from turnwise_envs.errors import UsageError
-
-GROUP_RELATIVE = ("dr_grpo", "dapo", "gspo", "cispo", "sapo", "vespo", "loop", "rloo", "grpo")
-BASELINES = (*GROUP_RELATIVE, "reinforce_plus_plus", "reinforce_plus_plus_baseline", "ppo")
 
 
 class GivenNumbers:
@@ -255,69 +251,6 @@ def test_kl_in_the_reward_of_an_outcome_baseline_is_summed_over_tokens():
     assert found["a"].turn == pytest.approx([1.1])
     assert found["b"].turn == pytest.approx([-1.1])
     assert RLOO(config).needs.models == frozenset()  # the loss reads no reference
-
-
-# ------------------------------------------------------------------ degenerate groups
-
-
-def degenerate():
-    return {
-        "one member": [group(outcome("a", 1))],
-        "all equal": [group(*(outcome(n, 0.1) for n in "abc"))],
-        "all errors": [group(*(outcome(n, 1, stop="error") for n in "ab"))],
-        "all empty": [group(*(outcome(n, i, tokens=0) for i, n in enumerate("ab")))],
-        "no turn": [group(episode("a", [], []), episode("b", [], []))],
-        "nothing": [],
-    }
-
-
-@pytest.mark.parametrize("name", BASELINES)
-@pytest.mark.parametrize("kind", degenerate())
-def test_degenerate_groups_give_zero_and_no_nan(name, kind):
-    made = degenerate()[kind]
-    algorithm = ALGORITHMS[name]()
-    found = credits_of(algorithm, *made)
-    advantages = flat(row for c in found.values() for row in [c.turn, *(c.token or [])])
-    assert np.isfinite(advantages).all()
-    if name != "ppo":  # which compares an episode with its value, not with its group
-        assert advantages == [0.0] * len(advantages)
-    items = [s for g in made for t in g.valid for s in segments(t, found.get(t.trajectory_id))]
-    assert (not items) == (kind in ("all errors", "all empty", "no turn", "nothing"))
-    if found:
-        batch = make_batch(items, count_norms(items), torch.device("cpu"))
-        leaf = batch.old_logprobs.clone().requires_grad_()
-        outputs = Outputs(leaf, leaf.detach(), leaf * 0.0, {"ref": leaf.detach()})
-        loss, metrics = algorithm.loss(outputs, batch)
-        (gradient,) = torch.autograd.grad(loss, leaf)
-        assert torch.isfinite(gradient).all()
-        assert np.isfinite([float(loss.detach()), *metrics.values()]).all()
-        assert name == "ppo" or not gradient.any()
-    assert np.isfinite(list(algorithm.observe(made, None).values())).all()
-
-
-@pytest.mark.parametrize("name", BASELINES)
-def test_errors_beside_good_episodes_change_nothing(name):
-    def credit(*extra):
-        return credits_of(ALGORITHMS[name](), group(outcome("a", 1), outcome("b", 0), *extra))
-
-    assert repr(credit(outcome("x", 99, stop="error"))) == repr(credit())
-
-
-@pytest.mark.parametrize("name", ["ppo", "reinforce_plus_plus", "reinforce_plus_plus_baseline"])
-def test_padding_comes_after_the_statistics(name):
-    # Published trainers fill the batch up with copies first, which then count in mean and std.
-    made = group(*(episode(str(i), [[5] * (1 + 2 * i)], [float(i % 2)]) for i in range(4)))
-    found = credits_of(ALGORITHMS[name](), made)
-    real = np.concatenate([row for c in found.values() for row in c.token])
-    assert len(real) == 1 + 3 + 5 + 7
-    assert real.mean() == pytest.approx(0, abs=1e-9)
-    assert real.std(ddof=1) == pytest.approx(1, abs=1e-6)
-    items = [s for t in made.valid for s in segments(t, found[t.trajectory_id])]
-    batch = make_batch(items, count_norms(items), torch.device("cpu"))
-    assert batch.advantages.shape == (4, 9)
-    assert batch.advantages[batch.loss_mask].numpy() == pytest.approx(real, abs=1e-6)
-    assert not batch.advantages[~batch.loss_mask].any()
-    assert batch.norms.tokens == len(real)
 
 
 # ------------------------------------------------------------------ defaults

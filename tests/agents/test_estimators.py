@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from turnwise_agents.estimators import (
     anchor_groups,
     anchor_statistics,
+    batch_normalized_advantages,
     discounted_returns,
     encode_ids,
     gae,
@@ -19,6 +20,7 @@ from turnwise_agents.estimators import (
     step_advantages,
     whiten,
     zero_variance_share,
+    zero_where_alike,
 )
 from turnwise_envs.errors import UsageError
 
@@ -119,6 +121,29 @@ def test_group_of_one_gets_zero_and_not_its_score(normalize_std):
     assert leave_one_out_advantages(np.array([10.0]), np.array([3])).tolist() == [0.0]
 
 
+def test_differences_normalised_over_the_batch():
+    # Differences +.5 over two tokens and -.5 over four; a flat group of three tokens stays at 0.
+    values = [0.5] * 2 + [-0.5] * 4 + [0.0] * 6
+    std = np.std(values, ddof=1)
+    found = batch_normalized_advantages(
+        np.array([1.0, 0, 3, 3]), np.array([0, 0, 9, 9]), np.array([2, 4, 3, 3])
+    )
+    mean = -1 / 12
+    assert found == pytest.approx([(0.5 - mean) / std, (-0.5 - mean) / std, 0, 0], abs=1e-6)
+    # One without a token is in its group's mean, and gets nothing.
+    cut = batch_normalized_advantages(np.array([1.0, 0]), np.zeros(2, int), np.array([2, 0]))
+    assert cut.tolist() == [0.0, 0.0]
+    assert batch_normalized_advantages(np.zeros(0), np.zeros(0, int), np.zeros(0, int)).size == 0
+
+
+def test_groups_whose_episodes_are_all_alike_are_set_to_zero():
+    # Group 5: rows (1, -1) twice. Group 3: rows (1,) and (1, 0). Group 4: one episode.
+    advantages = np.array([1.0, -1, 1, -1, 1, 1, 0, 7])
+    owners = np.array([0, 0, 1, 1, 2, 3, 3, 4])
+    found = zero_where_alike(advantages, owners, np.array([5, 5, 3, 3, 4]))
+    assert found.tolist() == [0, 0, 0, 0, 1, 1, 0, 0]
+
+
 def test_equal_returns_give_exact_zeros():
     returns, ids = np.full(7, 0.1), np.zeros(7, dtype=int)
     assert not group_relative_advantages(returns, ids).any()
@@ -132,8 +157,13 @@ def test_anchor_groups_never_cross_task_groups():
         "merge_rate": 0.5,
         "anchor_group_size": pytest.approx(4 / 3),
         "singleton_share": pytest.approx(2 / 3),
+        "large_group_share": 0.0,
     }
-    assert anchor_statistics(np.zeros(0, dtype=int))["merge_rate"] == 0.0
+    # Eleven, ten, nine and one step: half of the anchor groups have ten or more.
+    sizes = anchor_statistics(np.repeat(np.arange(4), [11, 10, 9, 1]))
+    assert (sizes["large_group_share"], sizes["singleton_share"]) == (0.5, 0.25)
+    assert sizes["anchor_group_size"] == 31 / 4
+    assert not any(anchor_statistics(np.zeros(0, dtype=int)).values())
 
 
 def test_similar_anchor_groups_join_the_first_similar_representative():
@@ -254,6 +284,43 @@ def test_identities_of_baselines(data):
         assert centred[ids == group].sum() == pytest.approx(0, abs=1e-9)
     shifted = group_relative_advantages(returns + 5.0, ids, normalize_std=False)
     assert shifted == pytest.approx(centred, abs=1e-9)
+
+
+steps = st.lists(
+    st.lists(st.tuples(st.integers(-3, 3), st.sampled_from("xyz")), min_size=4, max_size=4),
+    min_size=2,
+    max_size=5,
+)
+
+
+@given(steps, st.integers(-5, 5))
+@settings(max_examples=60, deadline=None)
+def test_a_constant_added_to_every_reward_changes_no_advantage(rows, constant):
+    """Of episodes of equal length whose states meet at equal times."""
+    rewards = np.array([float(r) for row in rows for r, _ in row])
+    ids = np.repeat(np.arange(len(rows)), 4)
+    anchors = anchor_groups(np.zeros_like(ids), [f"{t}{a}" for row in rows
+                            for t, (_, a) in enumerate(row)])  # fmt: skip
+
+    def both(shift):
+        episode = group_relative_advantages(
+            np.bincount(ids, rewards + shift), np.zeros(len(rows)), normalize_std=False
+        )
+        returns = discounted_returns(rewards + shift, ids, gamma=0.95)
+        return episode[ids], step_advantages(returns, anchors, normalize_std=False)
+
+    for moved, plain in zip(both(constant), both(0), strict=True):
+        assert moved == pytest.approx(plain, abs=1e-9)
+
+
+@given(steps)
+@settings(max_examples=60, deadline=None)
+def test_step_advantages_of_an_anchor_group_add_up_to_zero(rows):
+    returns = np.array([float(r) for row in rows for r, _ in row])
+    anchors = anchor_groups(np.zeros(len(returns), dtype=int), [a for row in rows for _, a in row])
+    for normalize_std in (False, True):
+        found = step_advantages(returns, anchors, normalize_std=normalize_std)
+        assert np.bincount(anchors, found) == pytest.approx(0.0, abs=1e-9)
 
 
 @given(st.lists(st.lists(st.integers(-3, 3), min_size=1, max_size=6), min_size=1, max_size=5))

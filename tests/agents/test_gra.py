@@ -234,6 +234,8 @@ def test_degenerate_groups_give_zero(mode):
     config = GRAConfig(levels=("high threshold=0", "low"), credit=mode, eps=0.0)
     alone, _ = credit(config, levelled("a", 1.0, (0.1, 0.2, 0.3)))
     assert alone == {"a": [0.0] * 3}
+    alike, _ = credit(config, *(levelled(n, 1.0, (0.1, 0.2, 0.3)) for n in "ab"))
+    assert alike == {"a": [0.0] * 3, "b": [0.0] * 3}
     # The gate is shut on both, so different low rewards make no difference.
     same, metrics = credit(
         config, components("a", [{"high": -1.0, "low": 0.3}]), components("b", [{"high": -1.0}])

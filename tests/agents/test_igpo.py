@@ -200,6 +200,13 @@ def test_degenerate_groups_give_zero():
     algorithm = IGPO()
     alone = group(trajectory("a", [0, 1], 1.0))
     assert credit(algorithm, table, alone) == {"a": [0.0, 0.0]}
+    # Two gains, log 3 and log 2, of one episode, or of two that are alike: nothing to compare.
+    table = Table(0.1, 0.3, 0.6)
+    for names in ("a", "ab"):
+        for options in ({}, {"normalization": "joint"}, {"gamma": 0.5}):
+            made = group(*(trajectory(n, [0, 1, 2], 1.0) for n in names))
+            found = credit(IGPO(IGPOConfig(**options)), table, made)
+            assert all(row == [0.0, 0.0, 0.0] for row in found.values())
     same = group(*(trajectory(n, [0, 1], 0.5) for n in "abc"))
     assert all(v == [0.0, 0.0] for v in credit(algorithm, table, same).values())
     broken = group(trajectory("a", [0, 1], stop="error"), trajectory("b", []))
@@ -267,8 +274,13 @@ def test_defaults_are_the_papers():
 
 
 def test_what_an_environment_lacks_is_said_before_the_first_rollout(tmp_path):
-    with pytest.raises(UsageError, match=r"igpo needs info\['reference'\], which .*Household"):
-        start(make_config(tmp_path, "igpo", "tabular", "turnwise/HouseholdSmall-v0"))
+    having = r"These have it: turnwise/MultiHopSearch-v0, turnwise/MathVerifier-v0\."
+    for env_id, missing in (
+        ("turnwise/HouseholdSmall-v0", r"igpo needs info\['reference'\], which .*Household"),
+        ("turnwise/WebShop-v0", "must say how a final answer is given"),
+    ):
+        with pytest.raises(UsageError, match=f"{missing}.*{having}"):
+            start(make_config(tmp_path, "igpo", "tabular", env_id))
     with pytest.raises(UsageError, match="tests/TwoRooms-v0 must say how a final answer is given"):
         start(make_config(tmp_path, "igpo", "tabular", two_rooms.ENV_ID))
     assert not list(tmp_path.iterdir())
@@ -308,6 +320,36 @@ def test_it_trains_by_the_command(tmp_path):
     assert cli.main([*words, "--algo.groups-per-iteration", "2"]) == 0
     rows = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert "credit/information_gain" in json.loads(rows[-1])
+
+
+SEARCH, MATH = "turnwise/MultiHopSearch-v0", "turnwise/MathVerifier-v0"
+EASY = {"difficulty": "easy", "num_articles": 1200}
+
+
+@pytest.mark.parametrize(
+    ("model", "env_id", "world"),
+    [
+        ("tabular", SEARCH, EASY),
+        ("tabular", MATH, {"tool": "python"}),
+        pytest.param("tiny", SEARCH, EASY, marks=pytest.mark.slow),
+        pytest.param("tiny", MATH, {}, marks=pytest.mark.slow),
+    ],
+)
+def test_it_trains_on_search_and_math(tmp_path, model, env_id, world):
+    config = make_config(
+        tmp_path / "run",
+        "igpo",
+        model,
+        env_id,
+        env_kwargs=json.dumps(world),
+        num_tasks=4,
+        trainer={"iterations": 2},
+    )
+    last = start(config).train()
+    assert last["credit/unscored_share"] < 1
+    assert last["credit/belief_first"] < 0
+    assert last["time/scored_tokens"] > 0
+    assert all(map(math.isfinite, last.values()))
 
 
 @pytest.mark.parametrize("model", ["tabular", pytest.param("tiny", marks=pytest.mark.slow)])

@@ -102,6 +102,19 @@ def test_without_gains_or_without_weight_it_is_the_outcome():
         np.testing.assert_array_equal(advantages(**options), expected)
 
 
+def test_the_weight_of_gains():
+    # z of the gains .33968, 1.01904, -1.35872, times .5; outcomes +-1; sums of what follows.
+    found = advantages(gain_weight=0.5, std="population", eps=0.0)
+    np.testing.assert_allclose(found, [1.67936, 1.50952, 1.0, -1.67936, -1.0], atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [0.5, 20.0])
+def test_a_factor_on_raw_gains_cancels_where_they_are_normalised_by_themselves(factor):
+    np.testing.assert_allclose(advantages(gains=factor * GAINS, eps=0.0), advantages(eps=0.0))
+    joint = {"normalization": "joint", "eps": 0.0}
+    assert np.abs(advantages(gains=factor * GAINS, **joint) - advantages(**joint)).max() > 0.1
+
+
 def test_what_gamma_does():
     np.testing.assert_allclose(
         advantages(gamma=0.0, eps=0.0), [0.27735, 0.83205, 0.70711, -1.1094, -0.70711], atol=1e-5

@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 import quiz
 from doors import ENV, DoorsEnv, make_trainer
+from scripted_endpoint import serving
 from short_runs import assert_same, final_state, interrupted, make_config, start
 
 from turnwise_agents.algorithms import ALGORITHMS, load_algorithm
@@ -15,6 +17,7 @@ from turnwise_agents.algorithms.inspo import INSPO, INSPOConfig
 from turnwise_agents.checkpoint import latest_checkpoint
 from turnwise_agents.instructions.failures import HIDDEN, mentions
 from turnwise_agents.instructions.proposers import Clause, ClauseProposer, Proposal
+from turnwise_agents.instructions.reflection import PROPOSER_FILE
 from turnwise_agents.run import Run, train
 from turnwise_agents.tabular import TabularContext, TabularContexts
 from turnwise_agents.trainer import specs_for_eval
@@ -351,6 +354,30 @@ def test_a_resumed_run_agrees(tmp_path, algorithm):
     assert_same(end, final_state(cut.run_dir))
     records = end["algorithm"]["instructions"][quiz.ENV_ID]["population"]
     assert len(records) > 4  # something evolved
+
+
+def test_a_resumed_run_gets_the_endpoints_proposals_again(tmp_path):
+    with serving() as server:
+        fields = {"proposer": f"openai:m@{server.url}", "trainer": {"iterations": 6}}
+        server.replies[:] = [f"<instruction>Find it, way {i}.</instruction>" for i in range(99)]
+        cut = run_config(tmp_path / "cut", **fields)
+        run = interrupted(cut, after=3, lost=2)
+        asked = len(server.requests)
+        assert asked == 8  # four proposals in each of two evolutions, the second one lost
+        del server.replies[:]  # the endpoint talks nonsense from now on
+        run.train()
+        assert len(server.requests) == asked + 2  # the last evolution, which fails; two had room
+        whole = run_config(tmp_path / "whole", **fields)
+        whole.run_dir.mkdir(parents=True)
+        shutil.copy(cut.run_dir / PROPOSER_FILE, whole.run_dir)
+        start(whole).train()
+        assert len(server.requests) == asked + 2
+        end = final_state(whole.run_dir)
+        assert_same(end, final_state(cut.run_dir))
+    records = end["algorithm"]["instructions"][quiz.ENV_ID]["population"]
+    assert len(records) == 9
+    assert any(r["status"] == "living" for r in records[1:])
+    assert {r["note"] for r in records} == {"the world's own", "reflection"}
 
 
 class Leaking:

@@ -426,6 +426,11 @@ def test_an_endpoint_reflects_is_journalled_and_fails_softly(tmp_path):
         server.replies[:] = ["drop", (401, {})]
         assert len(ReflectionProposer(text(server))(request())) == 1  # the third from the journal
         assert len(server.requests) == 5
+        server.replies[:] = ["drip"] * 3
+        stalled = text(server)
+        stalled._endpoint.config = EndpointConfig(timeout_s=0.1, max_retries=0)
+        with pytest.raises(ProposerFault, match=r"no answer in 1 attempts.*too slowly"):
+            ReflectionProposer(stalled)(request(key="slow", public="third"))
         server.replies[:] = [(401, {})] * 3
         with pytest.raises(ProposerFault, match="401"):
             ReflectionProposer(text(server))(request(key="new", public="other"))

@@ -1,11 +1,13 @@
 """Judges: rules, an endpoint that fails in every way, and the journal of its replies."""
 
 import math
+import shutil
+import time
 
 import pytest
 import quiz
 from scripted_endpoint import serving
-from short_runs import make_config, start
+from short_runs import assert_same, final_state, interrupted, make_config, start
 
 from turnwise_agents.algorithms.base import Services
 from turnwise_agents.endpoint import EndpointConfig
@@ -186,6 +188,42 @@ def test_a_silent_endpoint_is_not_asked_for_the_rest_of_the_iteration(server):
 # ------------------------------------------------------------------ the shaper and the run
 
 
+def test_an_answer_that_drips_is_a_lost_request(server):
+    server.replies[:] = ["drip"]
+    config = EndpointConfig(timeout_s=0.3, max_retries=0)
+    judge = EndpointJudge(name(server), Journal(), config=config, concurrency=1)
+    started = time.monotonic()
+    assert judge([POLITE]) == [None]
+    assert time.monotonic() - started < 10  # all of it would take 20 s
+    assert judge([POLITE]) == [7.0]
+
+
+def crashed(trajectories):
+    raise ConnectionError("no route")
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        crashed,
+        lambda trajectories: 1 / 0,
+        lambda trajectories: None,
+        lambda trajectories: 3.0,
+        lambda trajectories: [3.0] * (len(trajectories) + 1),
+        lambda trajectories: ["7"] * len(trajectories),
+        lambda trajectories: [math.inf] * len(trajectories),
+    ],
+)
+def test_a_judge_that_crashes_or_talks_nonsense_voids_what_it_was_asked(judge):
+    made = [trajectory(n, ("x", "y")) for n in "ab"]
+    group = Group(group_id="g", env_id="e", task_id="t", trajectories=made)
+    shaper = JudgeReward()
+    shaper([group], Services(scorer=None, learner=None, generate=None, judge=judge))
+    assert group.valid == []
+    assert shaper.metrics["judge/void_share"] == 1.0
+    assert "judge/score" not in shaper.metrics
+
+
 def test_unsound_scores_void_the_episode():
     def odd(trajectories):
         return [3.0, None, math.nan]
@@ -225,6 +263,32 @@ def test_a_failing_judge_costs_an_iteration_not_the_run(tmp_path, server):
     third = run.trainer.iterate()
     assert third["judge/void_share"] == 0.0
     assert third["judge/score"] == 7.0
+
+
+def test_a_resumed_run_is_graded_as_it_was(tmp_path, server):
+    def config(folder):
+        return make_config(
+            tmp_path / folder,
+            "oprl",
+            "tabular",
+            quiz.ENV_ID,
+            judge=name(server),
+            algo={"outcome": "judge", "success_threshold": 5.0},
+        )
+
+    server.replies[:] = [f"Score: {i % 11}" for i in range(1000)]
+    cut = config("cut")
+    run = interrupted(cut, after=2, lost=2)
+    asked = len(server.requests)
+    server.replies[:] = ["Score: 5"] * 1000  # which would be another judge
+    run.train()
+    assert len(server.requests) == asked  # the lost iterations are graded from the journal
+    shutil.copytree(tmp_path / "cut", tmp_path / "whole")
+    shutil.rmtree(tmp_path / "whole" / "checkpoints")
+    whole = config("whole")
+    start(whole).train()
+    assert len(server.requests) == asked
+    assert_same(final_state(tmp_path / "whole"), final_state(tmp_path / "cut"))
 
 
 # ------------------------------------------------------------------ the journal

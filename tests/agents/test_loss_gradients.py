@@ -2,7 +2,8 @@
 
 Three computations of the same directional derivative: the real learner's (float32), autograd's in
 float64, and a central difference in float64. Surrogates with a stopped gradient are differenced
-with the weight held at its value.
+with the weight held at its value. The preference loss of OPRL's reward model, whose gradient comes
+in two passes over micro-batches, is differenced in the same way.
 """
 
 import copy
@@ -15,7 +16,9 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from turnwise_agents.algorithms import ALGORITHMS
 from turnwise_agents.algorithms.base import Outputs, Services
+from turnwise_agents.estimators import preference_pairs
 from turnwise_agents.learners.hf import HFLearner
+from turnwise_agents.reward_model import ImplicitRewardModel
 from turnwise_agents.scorer import Scorer
 from turnwise_agents.segments import count_norms, make_batch, segments
 
@@ -36,6 +39,26 @@ CASES = {
         "grpo",
         {"importance_correction": "sequence_mask", "importance_cap": 1.5},
     ),
+    "truncated importance of a sequence": (
+        "grpo",
+        {"importance_correction": "sequence_truncate", "importance_cap": 1.1},
+    ),
+    "masked importance of a token": (
+        "grpo",
+        {"importance_correction": "token_mask", "importance_cap": 1.2, "importance_floor": 0.5},
+    ),
+    "entropy": ("grpo", {"kl_coef": 0.0, "ent_coef": 0.3}),
+    "steps from equal states": ("gigpo", {}),
+    "returns that follow": ("reinforce", {"gamma": 0.9}),
+    "gated returns": ("gra", {"credit": "turn"}),
+    "information gain": ("igpo", {"kl_coef": 0.1, "ent_coef": 0.05}),
+    "implicit rewards, mean over turns": ("oprl", {}),
+    "implicit rewards, as published": (
+        "oprl",
+        {"ratio_level": "token", "loss_aggregation": "token", "outcome_advantage": "rloo"},
+    ),
+    "mean over trajectories": ("inspo", {"loss_aggregation": "trajectory"}),
+    "k1 in the reward": ("rloo", {"kl_in_reward": True, "kl_estimator": "k1"}),
     "off-policy mask": ("grpo", {"off_policy_mask": 0.02}),
     "clip-higher": ("dapo", {"dynamic_sampling": False}),
     "constant length": ("dr_grpo", {"max_completion_length": 16}),
@@ -52,6 +75,7 @@ STOPPED = ("cispo", "vespo")
 ACTIVE = {
     "clip, dual clip, k3 and entropy": {"clip_fraction", "dual_clip_fraction", "kl", "entropy"},
     "masked importance": {"importance_masked"},
+    "masked importance of a token": {"importance_masked"},
     "off-policy mask": {"off_policy_masked"},
     "clip-higher": {"clip_fraction"},
     "length-normalised ratio": {"clip_fraction"},
@@ -97,6 +121,8 @@ def played(learner):
                 [0.1 * i, 1.0 - i][: 1 + (i + g) % 2],
                 group=str(g),
                 stop="turns" if i == 2 else "env",
+                score=i / 2,
+                reference=["fox"],
             )
             for i in range(3)
         ]
@@ -110,6 +136,11 @@ def played(learner):
             generation.old_logprobs = (exact + 0.4 * torch.randn(len(own))).tolist()
             generation.sampler_logprobs = (exact + 0.4 * torch.randn(len(own))).tolist()
     return groups
+
+
+def services(learner):
+    answers = records.GoldTokens(9, 3)
+    return Services(scorer=Scorer(learner), learner=learner, generate=None, answers=answers)
 
 
 class Exact:
@@ -146,13 +177,19 @@ class Exact:
     def derivative(self, loss, direction):
         """Returns autograd's directional derivative and that by a central difference."""
         grads = torch.autograd.grad(loss(self.outputs()), self.parameters, allow_unused=True)
-        h, values = 1e-6, []
-        with torch.no_grad():
-            for shift in (h, -2 * h):
-                for parameter, step in zip(self.parameters, direction, strict=True):
-                    parameter += shift * step
-                values.append(float(loss(self.outputs())))
-        return along(grads, direction), (values[0] - values[1]) / (2 * h)
+        numeric = difference(self.parameters, direction, lambda: loss(self.outputs()))
+        return along(grads, direction), numeric
+
+
+@torch.no_grad()
+def difference(parameters, direction, loss):
+    """Returns the central difference of a loss along a direction."""
+    h, values = 1e-6, []
+    for shift in (h, -2 * h):
+        for parameter, step in zip(parameters, direction, strict=True):
+            parameter += shift * step
+        values.append(float(loss()))
+    return (values[0] - values[1]) / (2 * h)
 
 
 def along(grads, direction):
@@ -183,7 +220,7 @@ def test_gradient_equals_finite_differences(case):
     algorithm = ALGORITHMS[name](ALGORITHMS[name].Config(**fields))
     learner = make_learner(algorithm)
     groups = played(learner)
-    algorithm.shape(groups, Services(scorer=Scorer(learner), learner=learner, generate=None))
+    algorithm.shape(groups, services(learner))
     credits = {c.trajectory_id: c for c in algorithm.assign_credit(groups)}
     items = [s for g in groups for t in g.valid for s in segments(t, credits[t.trajectory_id])]
     batch = make_batch(items, count_norms(items), torch.device("cpu"))
@@ -207,3 +244,48 @@ def test_gradient_equals_finite_differences(case):
     assert abs(numeric) > 1e-3
     assert automatic == pytest.approx(numeric, rel=1e-6)
     assert real == pytest.approx(numeric, rel=1e-3, abs=1e-5)
+
+
+def test_every_algorithm_is_among_the_cases():
+    assert {name for name, _ in CASES.values()} == set(ALGORITHMS)
+
+
+@pytest.mark.parametrize("mean", [False, True])
+@pytest.mark.parametrize("tokens", [1, 24, 10_000])
+def test_preference_gradient_equals_finite_differences(tokens, mean):
+    algorithm = ALGORITHMS["oprl"]()
+    learner = make_learner(algorithm)
+    groups = played(learner)
+    table = algorithm.table(groups)
+    pairs = preference_pairs(table.returns, table.group_ids)
+    assert len(pairs) == 4
+    learner.step = dict  # keeps the gradient, to be looked at
+    model = ImplicitRewardModel(
+        services(learner), "reward", table, beta=0.5, mean=mean, micro_batch_tokens=tokens
+    )
+    value = model.update(model.log_ratios(), pairs)["reward_model/loss"]
+    real = [p.grad for p in learner.models["reward"].parameters()]
+    assert all(p.grad is None for p in learner.model.parameters())
+
+    phi = copy.deepcopy(learner.models["reward"]).double()
+    old = copy.deepcopy(learner.model).double()
+
+    def score(trajectory):
+        (segment,) = segments(trajectory)
+        ids, mask = torch.tensor([segment.input_ids]), torch.tensor(segment.loss_mask[1:])
+        logs = [
+            m(input_ids=ids).logits[0, :-1].log_softmax(-1).gather(1, ids[0, 1:, None])[mask].sum()
+            for m in (phi, old)
+        ]
+        return 0.5 * (logs[0] - logs[1]) / (len(trajectory.turns) if mean else 1)
+
+    def loss():
+        scores = [score(t) for t in table.trajectories]
+        margins = torch.stack([scores[a] - scores[b] for a, b in pairs])
+        return (1 + (-margins).exp()).log().mean()
+
+    assert value == pytest.approx(float(loss().detach()), abs=1e-5)
+    direction = [torch.randn_like(p) for p in phi.parameters()]
+    numeric = difference(list(phi.parameters()), direction, loss)
+    assert abs(numeric) > 1e-2
+    assert along(real, direction) == pytest.approx(numeric, rel=1e-3)

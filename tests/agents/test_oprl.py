@@ -107,6 +107,20 @@ def test_outcome_bases(base, expected):
     assert found["b"] == pytest.approx([-expected] * 2, abs=1e-5)
 
 
+def test_a_flat_group_keeps_zero_though_the_batchs_mean_is_not():
+    # Over tokens +-.5 count 1 and 2 times beside two zeros: mean -.1; the flat group stays at 0.
+    one, two = trajectory("a", [0], 1.0), trajectory("b", [1, 2], 0.0)
+    flat = [trajectory(n, [3], 1.0) for n in "cd"]
+    for each in flat:
+        each.group_id = "h"
+    config = OPRLConfig(**PLAIN, outcome_advantage="reinforce++", step_advantage_weight=0.0)
+    found, _ = credit(config, group(one, two, *flat), (0.0,) * 4)
+    std = np.std([0.5, -0.5, -0.5, 0, 0], ddof=1)
+    assert found["a"] == pytest.approx([0.6 / std], abs=1e-6)
+    assert found["b"] == pytest.approx([-0.4 / std] * 2, abs=1e-6)
+    assert found["c"] == found["d"] == [0.0]
+
+
 def test_at_the_start_and_without_weight_it_is_grpo():
     plain = GRPO()
     made = example()
@@ -156,6 +170,11 @@ def test_degenerate_groups_give_zero():
     assert alone == {"a": [0.0]}
     assert metrics["reward_model/pairs"] == 0.0
     assert metrics["reward_model/groups_without_pairs"] == 1.0
+    # Its two steps have rewards .10 and .20, which nobody else's can be compared with.
+    for normalization in ("std", "leave_one_out", "max"):
+        config = OPRLConfig(step_normalization=normalization)
+        alone, _ = credit(config, group(trajectory("a", [0, 1], 1.0)), (2.0, 4.0))
+        assert alone == {"a": [0.0, 0.0]}
     same, metrics = credit(
         OPRLConfig(**PLAIN), group(*(trajectory(n, [i], 1.0) for i, n in enumerate("ab"))), (1, 1)
     )

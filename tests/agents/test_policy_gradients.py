@@ -1,4 +1,4 @@
-"""Gradients of IGPO's and OPRL's policy losses by finite differences, on a tiny model."""
+"""Gradients of IGPO's and OPRL's policy losses do not depend on how batches are cut."""
 
 import numpy as np
 import pytest
@@ -70,32 +70,6 @@ def loss_of(algorithm, learner, max_tokens=10_000):
 def flat_gradient(learner):
     parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in learner.model.parameters()]
     return torch.cat([p.flatten() for p in parts])
-
-
-@pytest.mark.parametrize("algorithm", ALGORITHMS, ids=["igpo", "oprl"])
-def test_gradient_by_finite_differences(algorithm):
-    learner = make_learner()
-    loss_of(algorithm, learner)
-    gradient = flat_gradient(learner)
-    assert gradient.norm() > 1e-2
-    generator = torch.Generator().manual_seed(2)
-    for i in range(3):
-        direction = torch.randn(gradient.shape, generator=generator)
-        # The first along the gradient itself, where the difference is largest.
-        direction = gradient.clone() if i == 0 else direction
-        direction /= direction.norm()
-        losses = []
-        for sign in (1, -1):
-            moved = make_learner()
-            at = 0
-            with torch.no_grad():
-                for p in moved.model.parameters():
-                    step = direction[at : at + p.numel()].view(p.shape)
-                    p.add_(sign * 3e-3 * step)
-                    at += p.numel()
-            losses.append(loss_of(algorithm, moved))
-        slope = (losses[0] - losses[1]) / 6e-3
-        assert slope == pytest.approx(float(gradient @ direction), rel=0.02, abs=2e-3)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=["igpo", "oprl"])

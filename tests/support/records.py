@@ -1,9 +1,20 @@
 """Episodes as records, with explicit token ids, for tests of credit and loss."""
 
+from turnwise_agents.answers import Answer
 from turnwise_agents.types import Generation, Group, Trajectory, Turn
 
 OBSERVATION = 4
 """The id that every observation adds to the prompt."""
+
+
+class GoldTokens:
+    """Writes every gold answer as the same tokens."""
+
+    def __init__(self, *ids):
+        self.answer = Answer(ids)
+
+    def write(self, env_id, answer, prompt_ids, prefix=""):
+        return self.answer
 
 
 def episode(name, completions, rewards, *, group="g", valid=None, **fields):

@@ -3,8 +3,9 @@
 import http.server
 import json
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
 
@@ -28,6 +29,9 @@ class Scripted(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
+        elif reply == "drip":
+            self.drip()
+            return
         elif reply == "garbage":
             data = b'{"choices": ['
         else:
@@ -40,6 +44,17 @@ class Scripted(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+    def drip(self):
+        """Sends a byte every now and then, so that no single read ever takes long."""
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.close_connection = True
+        with suppress(OSError):
+            for _ in range(1000):
+                self.wfile.write(b" ")
+                time.sleep(0.02)
 
     def log_message(self, *args):
         pass

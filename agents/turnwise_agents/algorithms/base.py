@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from torch import Tensor
 
 from turnwise_agents.types import Credit, Group, RolloutSpec, Segment
+from turnwise_envs.errors import UsageError
 
 if TYPE_CHECKING:
     from turnwise_agents.answers import AnswerWriter
@@ -195,6 +196,11 @@ class AlgorithmConfig:
     """Episodes per task."""
     groups_per_iteration: int = 16
     """Tasks per iteration."""
+
+    def __post_init__(self) -> None:
+        for name in ("group_size", "groups_per_iteration"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}.")
 
 
 class Algorithm:

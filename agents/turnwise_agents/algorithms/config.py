@@ -70,6 +70,7 @@ class PolicyGradientConfig(AlgorithmConfig):
     the statistics). DAPO's overlong filtering."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         expect_choice("surrogate", self.surrogate, ("clip", "cispo", "sapo", "vespo"))
         levels = ("token", "turn", "sequence", "sequence_product")
         expect_choice("ratio_level", self.ratio_level, levels)

@@ -26,7 +26,7 @@ Deviations from the paper and from its published code:
 - The published recipe clips dually (verl's default 3) although the paper does not: off.
 - The penalty for invalid actions is the shared one, see `policy_gradient`.
 
-Logged besides the metrics of `policy_gradient`:
+Explanation of the logged metrics, besides those of `policy_gradient`:
 
 - `credit/waves`: waves of the iteration. `credit/discarded_share`: groups that were played and not
   trained on; `credit/discarded_step_share`: environment steps spent on them, the price of dynamic

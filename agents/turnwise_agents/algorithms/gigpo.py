@@ -17,7 +17,8 @@ Deviations from the paper and from its published code:
   ("Nothing happens."): `anchor="observation"`, or `"similar"` with a threshold.
 - Episode statistics are over trajectories, as in the paper; the published default is over rows,
   one per turn: `statistics="step"`.
-- A task group of one gets A^E = 0; the published code gives it its raw score.
+- A task group of one gets A^E = 0; the published code gives it its raw score. Where it returns to a
+  state its own steps are compared, as in every group (equation 7).
 - The penalty for invalid actions is subtracted from its turn's own G after discounting, so it does
   not flow back (as in the published trainer), and from the episode's return (there: from that
   turn's row only), so that omega = 0 stays GRPO. Every inapplicable action counts as invalid; the
@@ -25,8 +26,12 @@ Deviations from the paper and from its published code:
 - No row is duplicated to fill batches, which there happens before the statistics.
 - The pages of `grpo` and `policy_gradient` hold for the rest: failed episodes, branches, defaults.
 
-Logged besides theirs: `credit/merge_rate` (share of turns in anchor groups of two or more; near 0,
-GiGPO is GRPO), `credit/anchor_group_size` (mean), `credit/singleton_share` (of anchor groups).
+Explanation of the logged metrics, besides those of `policy_gradient`; the paper plots the sizes of
+anchor groups:
+
+- `credit/merge_rate`: share of turns in anchor groups of two or more; near 0, GiGPO is GRPO.
+- `credit/anchor_group_size`: mean number of turns. `singleton_share`, `large_group_share`: share of
+  anchor groups with one turn, and with ten or more.
 """
 
 from __future__ import annotations
@@ -39,7 +44,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from turnwise_agents.algorithms.base import AlgorithmConfig, Metrics, Services
-from turnwise_agents.algorithms.grpo import GRPO, GRPOConfig
+from turnwise_agents.algorithms.grpo import GRPOConfig, TwoLevelGRPO
 from turnwise_agents.estimators import (
     anchor_groups,
     anchor_statistics,
@@ -50,7 +55,7 @@ from turnwise_agents.estimators import (
 from turnwise_agents.estimators.checks import expect_choice, expect_range
 from turnwise_agents.estimators.returns import Floats, Ints
 from turnwise_agents.estimators.table import TurnTable
-from turnwise_agents.types import Credit, Group
+from turnwise_agents.types import Group
 from turnwise_envs.errors import UsageError
 
 Anchor = Literal["anchor_key", "state_key", "observation", "similar"]
@@ -81,7 +86,7 @@ class GiGPOConfig(GRPOConfig):
             )
 
 
-class GiGPO(GRPO):
+class GiGPO(TwoLevelGRPO):
     """Group-in-group policy optimisation."""
 
     Config: ClassVar[type[AlgorithmConfig]] = GiGPOConfig
@@ -91,8 +96,8 @@ class GiGPO(GRPO):
         self._anchor_metrics: Metrics = {}
 
     def anchors(self, table: TurnTable) -> Ints:
-        """Returns [S']: the anchor group of every trainable turn."""
-        chosen = table.trainable
+        """Returns [S']: the anchor group of every turn that was played."""
+        chosen = table.played
         turns = list(compress(table.turns, chosen.tolist()))
         ids = table.turn_group_ids[chosen]
         if self.config.anchor == "similar":
@@ -101,28 +106,20 @@ class GiGPO(GRPO):
         return anchor_groups(ids, list(map(attrgetter(self.config.anchor), turns)))
 
     def step_level(self, table: TurnTable) -> Floats:
-        """Returns [S]: A^S of every turn, 0 where not trainable."""
+        """Returns [S]: A^S of every turn, 0 for turns that were copied from a parent."""
         returns = discounted_returns(table.rewards, table.trajectory_ids, gamma=self.config.gamma)
         returns = returns + table.immediate_rewards
         anchors = self.anchors(table)
         self._anchor_metrics = anchor_statistics(anchors)
         advantages = np.zeros(len(table.turns))
-        advantages[table.trainable] = step_advantages(
-            returns[table.trainable],
+        advantages[table.played] = step_advantages(
+            returns[table.played],
             anchors,
             normalize_std=self.config.normalize_std,
             eps=self.config.eps,
             std=self.config.std,
         )
         return advantages
-
-    def assign_credit(self, groups: list[Group]) -> list[Credit]:
-        """Returns A^E + omega * A^S at every turn."""
-        table = self.table(groups)
-        advantages = table.spread(self.episode_advantages(table))
-        if self.config.step_advantage_weight:
-            advantages = advantages + self.config.step_advantage_weight * self.step_level(table)
-        return table.credits(advantages)
 
     def observe(self, groups: list[Group], services: Services) -> Metrics:
         """Adds how well steps met in the last `assign_credit`."""

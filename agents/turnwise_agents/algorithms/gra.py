@@ -37,10 +37,9 @@ Deviations from the paper and from published code:
 - A level's value is summed exactly and reaches its threshold from 1e-9 below, so that neither the
   order of turns nor binary fractions decide.
 - The pages of `grpo` and `policy_gradient` hold for the rest: failed episodes, branches, groups of
-  one (0 with `credit="turn"` too).
+  one. `credit="turn"` gives 0 there too, and where all episodes of a group are alike.
 
-Explanation of the logged metrics (besides those of `policy_gradient` and `rollout/...`), means over
-episodes:
+Explanation of the logged metrics, besides those of `policy_gradient`, means over episodes:
 
 - `rollout/completion_rate` (CR): episodes that the agent ended (submitted, answered), not a limit.
 - `rollout/modification_rate` (MR): episodes in which the source `modification` is positive, where
@@ -64,7 +63,7 @@ import numpy as np
 
 from turnwise_agents.algorithms.base import AlgorithmConfig, Metrics, Services
 from turnwise_agents.algorithms.grpo import GRPO, GRPOConfig
-from turnwise_agents.estimators import discounted_returns, step_advantages
+from turnwise_agents.estimators import discounted_returns, step_advantages, zero_where_alike
 from turnwise_agents.estimators.checks import expect_choice, expect_range
 from turnwise_agents.estimators.returns import Floats
 from turnwise_agents.estimators.table import TurnTable
@@ -126,20 +125,18 @@ class GRA(GRPO):
         self._rates = repair_rates(played, self.modification)
 
     def turn_advantages(self, table: TurnTable) -> Floats:
-        """Returns [S]: the normalised return from each turn on, 0 in groups of one episode."""
+        """Returns [S]: the normalised return from each turn on, 0 where all episodes are alike."""
         returns = discounted_returns(table.rewards, table.trajectory_ids, gamma=self.config.gamma)
         returns = returns + table.immediate_rewards
-        episodes = np.bincount(table.group_ids, minlength=1)
-        chosen = table.trainable & (episodes > 1)[table.turn_group_ids]
         advantages = np.zeros(len(table.turns))
-        advantages[chosen] = step_advantages(
-            returns[chosen],
-            table.turn_group_ids[chosen],
+        advantages[table.played] = step_advantages(
+            returns[table.played],
+            table.turn_group_ids[table.played],
             normalize_std=self.config.normalize_std,
             eps=self.config.eps,
             std=self.config.std,
         )
-        return advantages
+        return zero_where_alike(advantages, table.trajectory_ids, table.group_ids)
 
     def assign_credit(self, groups: list[Group]) -> list[Credit]:
         """Returns what the gated rewards say of each episode, or of each turn."""

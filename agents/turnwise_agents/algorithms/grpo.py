@@ -78,3 +78,19 @@ class GRPO(PolicyGradient):
         """Returns the episode's advantage at every turn."""
         table = self.table(groups)
         return table.credits(table.spread(self.episode_advantages(table)))
+
+
+class TwoLevelGRPO(GRPO):
+    """GRPO and a weighted advantage of every step beside it, which subclasses define."""
+
+    def step_level(self, table: TurnTable) -> Floats:
+        """Returns [S]: the step advantage of every turn, 0 for turns copied from a parent."""
+        raise NotImplementedError
+
+    def assign_credit(self, groups: list[Group]) -> list[Credit]:
+        """Returns the episode's advantage plus the weighted step advantage at every turn."""
+        table = self.table(groups)
+        advantages = table.spread(self.episode_advantages(table))
+        if self.config.step_advantage_weight:
+            advantages = advantages + self.config.step_advantage_weight * self.step_level(table)
+        return table.credits(advantages)

@@ -37,20 +37,20 @@ Deviations from the paper and from its published code:
   statistics (ports take 0).
 - The curriculum of weights, off in the paper's runs, is replaced by a constant `gain_weight` on
   normalised gains (a factor before the normalisation cancels if gains are normalised separately).
-- The pages of `grpo` and `policy_gradient` hold for the rest: failed episodes, branches, groups of
-  one.
+- A group of one episode, or of episodes that are all alike, gets advantage 0: by the equations
+  alone its turns would be compared with each other.
+- The pages of `grpo` and `policy_gradient` hold for the rest: failed episodes, branches.
 
-Explanation of the logged metrics (besides those of `policy_gradient` and `rollout/...`):
+Explanation of the logged metrics, besides those of `policy_gradient`:
 
-- `credit/information_gain/turn_k`: mean gain of turn k (from 0, the first 16), which the paper
+- `credit/information_gain/turn_<k>`: mean gain of turn k (from 0, the first 16), which the paper
   plots.
 - `credit/information_gain`, `credit/zero_gain_share`: mean over all turns with a gain; share of
   them that is exactly 0.
 - `credit/belief_first`, `credit/belief_last`: mean belief at the first and at the last prompt.
 - `credit/unscored_share`: prompts at which no gold answer could be given.
 - `credit/no_answer_share`: episodes whose outcome is the penalty.
-- `time/scoring_share`: share of the iteration's time that scoring took (`time/scoring_s` seconds,
-  `time/scored_tokens` tokens in `time/scoring_forwards` forwards, shared beginnings once).
+- `time/scoring_share`: what the beliefs cost; `time/scored_tokens` counts shared beginnings once.
 """
 
 from __future__ import annotations
@@ -63,7 +63,11 @@ import numpy as np
 from turnwise_agents.algorithms.base import AlgorithmConfig, Metrics, Services
 from turnwise_agents.algorithms.policy_gradient import PolicyGradient, PolicyGradientConfig
 from turnwise_agents.answers import answer_beliefs
-from turnwise_agents.estimators import information_gain_advantages, information_gains
+from turnwise_agents.estimators import (
+    information_gain_advantages,
+    information_gains,
+    zero_where_alike,
+)
 from turnwise_agents.estimators.checks import expect_choice, expect_range
 from turnwise_agents.estimators.group_relative import Std
 from turnwise_agents.estimators.information_gain import Normalization
@@ -167,10 +171,9 @@ class IGPO(PolicyGradient):
             [next((t.channels[n] for n in names if n in t.channels), np.nan) for t in table.turns],
             dtype=np.float64,
         )
-        own = np.array([turn.trainable for turn in table.turns], dtype=bool)
         advantages = information_gain_advantages(
             gains,
-            own & ~np.isnan(gains),
+            table.played & ~np.isnan(gains),
             self.outcomes(table),
             table.trajectory_ids,
             table.group_ids,
@@ -180,7 +183,7 @@ class IGPO(PolicyGradient):
             eps=self.config.eps,
             std=self.config.std,
         )
-        return table.credits(advantages)
+        return table.credits(zero_where_alike(advantages, table.trajectory_ids, table.group_ids))
 
     def observe(self, groups: list[Group], services: Services) -> Metrics:
         """Adds the gains of this iteration."""

@@ -38,18 +38,23 @@ What is open in the paper and chosen here (its text gives neither sizes nor rule
 - A tabular policy has rows of its own for every instruction, so that a candidate starts
   untrained; with `evolve_every=0` the table is a laboratory for drawing and weighing.
 
-Explanation of the logged metrics, `instructions/...` (of each world where there are several), with
-"seed" for the world's own instruction and i1, i2, ... for all others:
+Explanation of the logged metrics, besides those of the algorithm underneath. Where there are
+several worlds each has its own, `instructions/<env>/...`:
 
-- `population`, `entropy`: living instructions; entropy of their probabilities, in nats.
-- `weight/ID`, `share/ID`: w; share of the iteration's questions that drew it.
-- `best_weight`, `mean_weight`: over the living.
-- `proposed`, `rejected_FAULT`: sound proposals, and those with a fault (`screen.FAULTS`).
-- `proposer_failures`: times that the proposer failed, which costs the iteration's evolution (over
-  all worlds).
-- `verified`, `accepted`, `pruned`: candidates that were verified, that entered; who was dropped.
-- `verified_best`, `verified_median`: best candidate's mean and incumbents' median on the same
-  questions. `verify_step_share`: share of the iteration's environment steps that this took.
+- `instructions/population`, `entropy`: living instructions; entropy of their probabilities, in
+  nats.
+- `instructions/weight/<id>`, `instructions/share/<id>`: w; share of the iteration's questions that
+  drew it. The id is "seed" for the world's own instruction, i1, i2, ... for all others.
+- `instructions/best_weight`, `mean_weight`: over the living.
+- `instructions/proposed`, `rejected_<fault>`: sound proposals, and those with a fault
+  (`screen.FAULTS`).
+- `instructions/proposer_failures`: times that the proposer failed, which costs the iteration's
+  evolution (over all worlds).
+- `instructions/verified`, `accepted`, `pruned`: candidates that were verified, that entered; who
+  was dropped.
+- `instructions/verified_best`, `verified_median`: best candidate's mean and incumbents' median on
+  the same questions. `verify_step_share`: share of the iteration's environment steps that this
+  took.
 - `time/evolution_s`: seconds of reflection, a remote proposer's waiting included.
 """
 

@@ -35,10 +35,10 @@ Deviations from the paper and from its published code:
   otherwise be normalised into step advantages.
 - The penalty for invalid actions enters the outcome, as in the published code, where the same
   penalty on step rewards edits a temporary.
-- Groups without both kinds of outcome give no pairs, and equal step rewards no A^S. The pages of
-  `grpo` and `policy_gradient` hold for the rest.
+- Groups without both kinds of outcome give no pairs; equal step rewards, a single episode, or
+  episodes that are all alike, no A^S. The pages of `grpo` and `policy_gradient` hold for the rest.
 
-Explanation of the logged metrics (besides those of `policy_gradient` and `rollout/...`):
+Explanation of the logged metrics, besides those of `policy_gradient`:
 
 - `reward_model/accuracy`, `margin`: share of pairs whose better episode has the higher score
   (ties count half), and mean difference of scores, both before the update, that is on episodes
@@ -47,9 +47,7 @@ Explanation of the logged metrics (besides those of `policy_gradient` and `rollo
 - `reward_model/step_reward_std`: of all step rewards. `reward_model/grad_norm`: of its update.
 - `judge/score`, `judge/void_share`: mean score; share of episodes without a sound one, which are
   void; `time/judge_s`: seconds. With outcome="judge".
-- `time/scoring_share`: share of the iteration's time that the reward model's forwards and its
-  update took (`time/scoring_s` seconds, `time/scored_tokens` tokens in `time/scoring_forwards`
-  forwards).
+- `time/scoring_share`: what the reward model's forwards and its update cost.
 """
 
 from __future__ import annotations
@@ -60,13 +58,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from turnwise_agents.algorithms.base import AlgorithmConfig, Contrast, Metrics, Services
-from turnwise_agents.algorithms.grpo import GRPO, GRPOConfig
+from turnwise_agents.algorithms.grpo import GRPOConfig, TwoLevelGRPO
 from turnwise_agents.estimators import (
-    group_relative_advantages,
+    batch_normalized_advantages,
     leave_one_out_advantages,
     preference_pairs,
     step_reward_advantages,
-    whiten,
+    zero_where_alike,
 )
 from turnwise_agents.estimators.checks import expect_choice
 from turnwise_agents.estimators.implicit_reward import StepNormalization
@@ -76,7 +74,7 @@ from turnwise_agents.judge import JudgeReward
 from turnwise_agents.learners.base import Learner
 from turnwise_agents.losses import LossAggregation
 from turnwise_agents.reward_model import ImplicitRewardModel, pair_metrics
-from turnwise_agents.types import Credit, Group, Trajectory
+from turnwise_agents.types import Group
 from turnwise_envs.errors import UsageError
 
 MODEL, CHANNEL = "reward", "implicit_reward"
@@ -132,7 +130,7 @@ class OPRLConfig(GRPOConfig):
             raise UsageError(f"group_size must be at least 2 for OPRL, got {self.group_size}.")
 
 
-class OPRL(GRPO):
+class OPRL(TwoLevelGRPO):
     """Policy optimisation with an implicit step reward learnt on-line."""
 
     Config: ClassVar[type[AlgorithmConfig]] = OPRLConfig
@@ -198,41 +196,22 @@ class OPRL(GRPO):
             return super().episode_advantages(table, outcomes)
         if base == "rloo":
             return leave_one_out_advantages(outcomes, table.group_ids)
-        centred = group_relative_advantages(outcomes, table.group_ids, normalize_std=False)
-        # Whitened over tokens: each trajectory counts as often as it has tokens to train on.
-        tokens = np.array([_trained_tokens(t) for t in table.trajectories], dtype=np.int64)
-        first = np.cumsum(tokens) - tokens
-        whitened = np.append(whiten(np.repeat(centred, tokens)), 0.0)
-        return np.where(tokens > 0, whitened[first], 0.0)
+        tokens = self.tokens(table)
+        return batch_normalized_advantages(outcomes, table.group_ids, tokens.trained_counts)
 
     def step_level(self, table: TurnTable) -> Floats:
         """Returns [S]: A^S of every turn, 0 for turns that were copied from a parent."""
-        own = np.array([turn.trainable for turn in table.turns], dtype=bool)
         rewards = np.array([t.channels[CHANNEL] for t in table.turns], dtype=np.float64)
         advantages = np.zeros(len(table.turns))
-        advantages[own] = step_reward_advantages(
-            rewards[own],
-            table.turn_group_ids[own],
+        advantages[table.played] = step_reward_advantages(
+            rewards[table.played],
+            table.turn_group_ids[table.played],
             normalization=self.config.step_normalization,
             eps=self.config.eps,
             std=self.config.std,
         )
-        return advantages
-
-    def assign_credit(self, groups: list[Group]) -> list[Credit]:
-        """Returns A^E + alpha * A^S at every turn."""
-        table = self.table(groups)
-        advantages = table.spread(self.episode_advantages(table))
-        if self.config.step_advantage_weight:
-            advantages = advantages + self.config.step_advantage_weight * self.step_level(table)
-        return table.credits(advantages)
+        return zero_where_alike(advantages, table.trajectory_ids, table.group_ids)
 
     def observe(self, groups: list[Group], services: Services) -> Metrics:
         """Adds how well the reward model did before this iteration's update."""
         return {**super().observe(groups, services), **self._metrics}
-
-
-def _trained_tokens(trajectory: Trajectory) -> int:
-    return sum(
-        len(g.completion_ids) for turn in trajectory.turns for g in turn.generations if g.trainable
-    )

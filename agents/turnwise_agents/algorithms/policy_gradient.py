@@ -9,7 +9,7 @@ papers used): a comparison at defaults compares credit assignment and nothing el
 with defaults of their own (`ppo`, `dapo`, `gspo`, ...) take the optimiser's side of their papers
 and keep one thing of these: the penalty for invalid actions, which belongs to the task.
 
-Explanation of the logged metrics (besides `rollout/...`):
+Explanation of the logged metrics, besides those of every run (`turnwise_agents.metrics`):
 
 - `loss/approx_kl`, `loss/clip_fraction`, `loss/ratio_mean`: see `losses.ratio_metrics`; of the
   units of `ratio_level`. The soft surrogates ("sapo", "vespo") clip nothing: 0.
@@ -22,7 +22,6 @@ Explanation of the logged metrics (besides `rollout/...`):
 - `loss/off_policy_masked`: share of tokens that off_policy_mask drops, where it is set.
 - `credit/zero_variance_share`: groups of trained-on trajectories whose shaped returns are equal.
 - `credit/masked_share`: turns of valid trajectories that mask_truncated keeps out of the update.
-- `credit/advantage_mean`, `_std`, `_max_abs`, `_zero_share`: see `metrics.credit_metrics`.
 """
 
 from __future__ import annotations

@@ -34,9 +34,9 @@ Deviations from the paper and from its published code:
   the chain here goes through the whole episode, and each reward counts once.
 - One episode a task is the default; with more of them the group is not used.
 
-Logged besides the metrics of `policy_gradient`:
+Explanation of the logged metrics, besides those of `policy_gradient`:
 
-- `loss/value_loss`; `loss/value_clip_fraction`: steps whose value is held back by the clip.
+- `loss/value_loss`, `loss/value_clip_fraction`: of V; steps whose value is held back by the clip.
 - `credit/explained_variance` of R by V before the update: 1 is a perfect critic, 0 a useless one,
   below 0 a harmful one. `credit/value_mean` and `credit/return_mean`: of V and R.
 """

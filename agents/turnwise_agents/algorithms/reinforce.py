@@ -77,7 +77,8 @@ class REINFORCE(PolicyGradient):
         returns = discounted_returns(table.rewards, table.trajectory_ids, gamma=self.config.gamma)
         returns = returns + table.immediate_rewards
         trained = returns[table.trainable]
-        batch = float(trained.mean()) if len(trained) else 0.0
+        # Relative to one of them: equal returns then give exact zeros.
+        batch = float(trained[0] + (trained - trained[0]).mean()) if len(trained) else 0.0
         if self.config.baseline == "none":
             return table.credits(returns)
         if self.config.baseline == "batch":

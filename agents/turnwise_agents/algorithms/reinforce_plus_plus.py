@@ -29,11 +29,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from turnwise_agents.algorithms.base import AlgorithmConfig
 from turnwise_agents.algorithms.policy_gradient import PolicyGradient, PolicyGradientConfig
-from turnwise_agents.estimators import discounted_returns, group_relative_advantages, whiten
+from turnwise_agents.estimators import batch_normalized_advantages, discounted_returns, whiten
 from turnwise_agents.estimators.checks import expect_range
 from turnwise_agents.losses import KLEstimator
 from turnwise_agents.types import Credit, Group
@@ -96,8 +94,7 @@ class REINFORCEPlusPlusBaseline(PolicyGradient):
         """Returns the whitened difference from the group's mean, the same at every turn."""
         table = self.table(groups)
         tokens = self.tokens(table)
-        centred = group_relative_advantages(table.returns, table.group_ids, normalize_std=False)
-        informative = np.bincount(table.group_ids, weights=np.abs(centred)) > 0
-        owners = tokens.trajectory_ids
-        whitened = whiten(centred[owners], tokens.trainable)
-        return tokens.credits(np.where(informative[table.group_ids[owners]], whitened, 0.0))
+        advantages = batch_normalized_advantages(
+            table.returns, table.group_ids, tokens.trained_counts
+        )
+        return tokens.credits(advantages[tokens.trajectory_ids])

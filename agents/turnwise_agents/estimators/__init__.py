@@ -7,11 +7,13 @@ from turnwise_agents.estimators.gigpo import (
     step_advantages,
 )
 from turnwise_agents.estimators.group_relative import (
+    batch_normalized_advantages,
     encode_ids,
     group_relative_advantages,
     leave_one_out_advantages,
     whiten,
     zero_variance_share,
+    zero_where_alike,
 )
 from turnwise_agents.estimators.implicit_reward import preference_pairs, step_reward_advantages
 from turnwise_agents.estimators.information_gain import (
@@ -23,6 +25,7 @@ from turnwise_agents.estimators.returns import discounted_returns, explained_var
 __all__ = [
     "anchor_groups",
     "anchor_statistics",
+    "batch_normalized_advantages",
     "discounted_returns",
     "encode_ids",
     "explained_variance",
@@ -37,4 +40,5 @@ __all__ = [
     "step_reward_advantages",
     "whiten",
     "zero_variance_share",
+    "zero_where_alike",
 ]

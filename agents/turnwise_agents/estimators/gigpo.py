@@ -18,6 +18,9 @@ from turnwise_agents.estimators.group_relative import (
 from turnwise_agents.estimators.returns import Floats, Ints
 from turnwise_envs.errors import UsageError
 
+LARGE_GROUP = 10
+"""Steps from which on an anchor group is large."""
+
 
 def _expect_one_per_step(name: str, count: int, steps: int) -> None:
     if count != steps:
@@ -156,15 +159,17 @@ def anchor_statistics(anchor_ids: npt.NDArray[Any]) -> dict[str, float]:
 
     Returns:
         "merge_rate" (share of steps in anchor groups of two or more), "anchor_group_size" (mean
-        number of steps of an anchor group), "singleton_share" (share of anchor groups with one
-        step); all 0 without steps.
+        number of steps of an anchor group), "singleton_share" and "large_group_share" (share of
+        anchor groups with one step, with `LARGE_GROUP` and more); all 0 without steps.
     """
     expect_rank(1, anchor_ids=anchor_ids)
     if not len(anchor_ids):
-        return {"merge_rate": 0.0, "anchor_group_size": 0.0, "singleton_share": 0.0}
+        names = ("merge_rate", "anchor_group_size", "singleton_share", "large_group_share")
+        return dict.fromkeys(names, 0.0)
     _, sizes = np.unique(anchor_ids, return_counts=True)
     return {
         "merge_rate": float(sizes[sizes > 1].sum() / len(anchor_ids)),
         "anchor_group_size": float(sizes.mean()),
         "singleton_share": float((sizes == 1).mean()),
+        "large_group_share": float((sizes >= LARGE_GROUP).mean()),
     }

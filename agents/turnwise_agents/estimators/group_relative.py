@@ -158,6 +158,69 @@ def whiten(
     return np.where(mask, scaled, 0.0)
 
 
+def batch_normalized_advantages(
+    returns: Floats, group_ids: npt.NDArray[Any], counts: npt.NDArray[Any], *, eps: float = 1e-8
+) -> Floats:
+    """Compares each return with its group's mean, and scales by the std over the whole batch.
+
+        A'_i = R_i - mean(R_g),    A_i = (A'_i - mean(A')) / sqrt(var(A') + eps)
+
+    Mean and variance (unbiased) are over all tokens of the batch: A'_i counts `counts_i` times. A
+    group whose members are all equal keeps advantage 0: it taught nothing, and the batch's mean,
+    which is 0 only where all members have equally many tokens, is not subtracted from it.
+
+    Args:
+        returns: [B] episode returns.
+        group_ids: [B] int; trajectories of equal id are compared.
+        counts: [B] int, trained tokens of each.
+        eps: added to the variance.
+
+    Returns:
+        [B] advantages, in the order of `returns`; zeros where fewer than two tokens count.
+
+    Raises:
+        UsageError: If shapes differ.
+
+    References:
+        The baseline form of REINFORCE++, arXiv:2501.03262.
+    """
+    expect_equal_shape(returns=returns, counts=counts)
+    centred = group_relative_advantages(returns, group_ids, normalize_std=False)
+    if not len(returns):
+        return centred
+    ids, _ = _dense(group_ids)
+    informative = (np.bincount(ids, weights=np.abs(centred)) > 0)[ids] & (counts > 0)
+    whitened = whiten(np.repeat(centred, counts), eps=eps)
+    first = np.cumsum(counts) - counts
+    advantages = np.zeros(len(returns))
+    advantages[informative] = whitened[first[informative]]
+    return advantages
+
+
+def zero_where_alike(
+    advantages: Floats, trajectory_ids: npt.NDArray[Any], group_ids: npt.NDArray[Any]
+) -> Floats:
+    """Returns advantages of turns, 0 in groups whose episodes all got the same row of them.
+
+    Where the turns of a whole group share mean and std, one episode alone, or several that are all
+    alike, would have its own turns compared with each other: later with earlier ones.
+
+    Args:
+        advantages: [S].
+        trajectory_ids: [S] int in 0..B-1; turns of equal id belong together, in time order.
+        group_ids: [B] int.
+    """
+    expect_equal_shape(advantages=advantages, trajectory_ids=trajectory_ids)
+    rows: list[list[float]] = [[] for _ in group_ids]
+    for owner, value in zip(trajectory_ids.tolist(), advantages.tolist(), strict=True):
+        rows[owner].append(value)
+    different = defaultdict(set)
+    for group, row in zip(group_ids.tolist(), rows, strict=True):
+        different[group].add(tuple(row))
+    varied = np.array([len(different[group]) > 1 for group in group_ids.tolist()], dtype=bool)
+    return np.where(varied[trajectory_ids], advantages, 0.0)
+
+
 def zero_variance_share(returns: Floats, group_ids: npt.NDArray[Any]) -> float:
     """Returns the share of groups whose members all have the same return (0 if there is none)."""
     if not len(returns):

@@ -25,7 +25,7 @@ class TurnTable:
     Trajectories that failed or never played a turn are left out everywhere. The prefix that a
     branch copied from its parent counts in the episode's return, so that branches and whole
     episodes are comparable; it gets no credit and is no member of any anchor group
-    (`trainable` is False there).
+    (`played` is False there).
 
     Args:
         groups: the groups to train on.
@@ -43,7 +43,8 @@ class TurnTable:
         turn_group_ids: [S] int.
         rewards: [S] environment's reward plus the channels that flow back.
         immediate_rewards: [S] sum of the channels that do not.
-        trainable: [S] bool.
+        played: [S] bool, False for turns copied from a parent, which are in no statistics of turns.
+        trainable: [S] bool, False also where a turn that was played is kept out of the update.
     """
 
     def __init__(
@@ -78,9 +79,10 @@ class TurnTable:
             weights=self.rewards + self.immediate_rewards,
             minlength=len(self.trajectories),
         ).astype(np.float64)
-        self.trainable = np.array(
+        self.played = np.array(
             [turn.generations[-1].trainable or turn.trainable for turn in self.turns], dtype=bool
         )
+        self.trainable = self.played.copy()
 
     def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Returns [S]: each trajectory's value, [B], at all its turns."""

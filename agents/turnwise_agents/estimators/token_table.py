@@ -32,6 +32,7 @@ class TokenTable:
         rewards: [N].
         trainable: [N] bool, False where the table's turn is not.
         first: [N] bool, first token of its turn.
+        trained_counts: [B] int, number of trainable tokens of each trajectory of `table`.
     """
 
     def __init__(self, table: TurnTable, channels: Sequence[str] = ()) -> None:
@@ -44,6 +45,9 @@ class TokenTable:
         self.turn_rows: Ints = np.repeat(np.arange(len(counts)), self.counts)
         self.trajectory_ids: Ints = table.trajectory_ids[self.turn_rows]
         self.trainable: npt.NDArray[np.bool_] = table.trainable[self.turn_rows]
+        self.trained_counts: Ints = np.bincount(
+            self.trajectory_ids[self.trainable], minlength=len(table.trajectories)
+        )
         self.ends: Ints = np.cumsum(self.counts)
         self.first = np.zeros(len(self.turn_rows), dtype=bool)
         self.first[(self.ends - self.counts)[self.counts > 0]] = True
