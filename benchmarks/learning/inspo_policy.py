@@ -69,9 +69,7 @@ def model_success(folder: Path, texts: list[str]) -> list[float]:
     rates = []
     for text in texts:
         specs = [
-            RolloutSpec(
-                env_id=ENV, task_id=tasks[i].id, group_id=str(i), count=1, instruction=text
-            )
+            RolloutSpec(env_id=ENV, task_id=tasks[i].id, group_id=str(i), count=1, instruction=text)
             for i in range(TASKS)
         ]
         rates.append(float(np.mean([t.success for t in rollout.run(specs, 0)])))
@@ -93,7 +91,9 @@ def demonstrator_success(text: str) -> float:
     return won / TASKS
 
 
-def main(folder: Path, max_steps: int = 1200, demonstrations: int = 8192) -> None:
+def main(
+    folder: tyro.conf.Positional[Path], max_steps: int = 1200, demonstrations: int = 8192
+) -> None:
     """Makes the model where it is not there yet, measures it and writes the page."""
     hide_loading_bars()
     started = time.process_time()
@@ -106,7 +106,7 @@ def main(folder: Path, max_steps: int = 1200, demonstrations: int = 8192) -> Non
             context=CONTEXT,
             config=WarmStartConfig(
                 max_steps=max_steps,
-                demonstrations=demonstrations,
+                demonstrations=8192,
                 competent=1.0,
                 max_sloppy_steps=0,
             ),
