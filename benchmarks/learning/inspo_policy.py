@@ -37,6 +37,7 @@ from turnwise_envs.household import HouseholdEnv
 HERE = Path(__file__).resolve().parent
 ENV = "turnwise/HouseholdSmall-v0"
 ENV_KWARGS: dict[str, Any] = {"max_turns": 10}
+"""Of the measurement. Demonstrations have the world's 20 turns: they show how tasks end."""
 CONTEXT = ContextConfig(system_prompt=True, max_context_tokens=640)
 CLAUSES = [Clause(text) for text in json.loads((HERE / "inspo_clauses.json").read_text())]
 CLAUSE_SETS = [s for size in range(3) for s in itertools.combinations(CLAUSES, size)]
@@ -92,7 +93,7 @@ def demonstrator_success(text: str) -> float:
 
 
 def main(
-    folder: tyro.conf.Positional[Path], max_steps: int = 1200, demonstrations: int = 8192
+    folder: tyro.conf.Positional[Path], max_steps: int = 2000, demonstrations: int = 8192
 ) -> None:
     """Makes the model where it is not there yet, measures it and writes the page."""
     hide_loading_bars()
@@ -100,14 +101,14 @@ def main(
     if not folder.exists():
         prepare_tiny(
             [ENV],
-            ENV_KWARGS,
+            {},
             folder,
             progress=lambda line: print(line, flush=True),
             context=CONTEXT,
             config=WarmStartConfig(
                 max_steps=max_steps,
                 demonstrations=8192,
-                competent=1.0,
+                competent=0.8,
                 max_sloppy_steps=0,
             ),
             instructions=[instruction(own) for own in CLAUSE_SETS],
