@@ -12,7 +12,7 @@ from turnwise_envs.household import HouseholdEnv
 
 _FOLDER = "benchmarks/learning"
 _CLAUSES: list[str] = json.loads(Path(__file__).with_name("inspo_clauses.json").read_text())
-GOAL, LIKELY, OPEN, CLOSED, SURVEY, OTHERWISE, EVERY_TURN, CHECK = _CLAUSES
+LIKELY, OPEN = _CLAUSES[1:3]
 
 _WORLD = "--env turnwise/HouseholdSmall-v0 --env-kwargs '{\"max_turns\": 10}'"
 
@@ -24,8 +24,8 @@ def told(*clauses: str) -> str:
     return f"--env-kwargs {shlex.quote(kwargs)}"
 
 
-TABULAR = Experiment(
-    name="inspo_tabular",
+TABLE = Experiment(
+    name="inspo_table",
     title="INSPO on tables that heed instructions",
     words=f"""--model tabular {_WORLD} --num-tasks 256
         --learner.demonstrations 4 --learner.carelessness 0.1
@@ -36,39 +36,29 @@ TABULAR = Experiment(
             words="--algorithm grpo",
             settings=(
                 "--learner.learning-rate 3",
-                "--learner.learning-rate 0.5",
                 "--learner.learning-rate 1",
-                "--learner.learning-rate 2",
-                "--learner.learning-rate 5",
-                "--learner.learning-rate 3 --trainer.num-minibatches 2",
+                "--learner.learning-rate 0.3",
             ),
         ),
         "static": Arm(
             words="--algorithm grpo --learner.learning-rate 3",
-            settings=(
-                told(LIKELY),
-                told(OPEN),
-                told(LIKELY, OPEN),
-                told(LIKELY, EVERY_TURN),
-                told(GOAL),
-                told(OTHERWISE),
-            ),
+            settings=(told(LIKELY), told(OPEN), told(LIKELY, OPEN)),
         ),
         "inspo": Arm(
             words=f"""--algorithm inspo --learner.learning-rate 3
-                --proposer clauses:{_FOLDER}/inspo_clauses.json --algo.held-out-share 0
-                --algo.evolve-every 2 --algo.verify-questions 16 --algo.min-draws 4""",
+                --proposer clauses:{_FOLDER}/inspo_clauses.json
+                --algo.held-out-share 0 --algo.evolve-every 2""",
             settings=(
+                "--algo.verify-questions 16 --algo.min-draws 2 --algo.population-size 4 "
+                "--algo.sampling-temperature 0.02 --algo.weight-rate 0.5",
+                "--algo.verify-questions 16 --algo.min-draws 4 "
                 "--algo.sampling-temperature 0.03 --algo.weight-rate 0.3",
-                "--algo.sampling-temperature 0.02 --algo.weight-rate 0.5 --algo.population-size 4",
-                "--algo.sampling-temperature 0.03 --algo.weight-rate 0.3 --algo.evolve-every 4",
-                "--algo.sampling-temperature 0.03 --algo.weight-rate 0.3 --algo.population-size 4",
-                "--algo.sampling-temperature 0.03 --algo.weight-rate 0.3 --algo.verify-questions 8",
-                "--algo.sampling-temperature 0.01 --algo.weight-rate 0.3",
+                "--algo.verify-questions 8 --algo.min-draws 2 --algo.population-size 4 "
+                "--algo.sampling-temperature 0.02 --algo.weight-rate 0.5",
             ),
         ),
     },
-    budget=15_000,
+    budget=10_000,
     tuning_seeds=(0, 1),
     seeds=tuple(range(100, 120)),
     baseline="fixed",
@@ -80,20 +70,23 @@ TABULAR = Experiment(
     ),
     notes="""\
 All arms are GRPO, on tables whose rows begin at the household's demonstrator as it follows the
-instruction (`turnwise_agents/heeding.py`), with a share of random actions; what is trained is shared
-by all instructions. Five of the eight clauses of `inspo_clauses.json` change what the demonstrator
-does (`turnwise_envs/household/explorer.py`): two help, three harm. INSPO begins with the world's own
-instruction alone and finds the others by the clause proposer.
+instruction (`turnwise_agents/heeding.py`), with a share of random actions; what is trained is
+shared by all instructions. Five of the eight clauses of `inspo_clauses.json` change what the
+demonstrator does (`turnwise_envs/household/explorer.py`): two help, three harm. INSPO begins with
+the world's own instruction alone and finds the others by the clause proposer.
 
-- *fixed*: the world's own instruction; its settings are optimisers.
-- *static*: one better instruction from the first step on; its settings are instructions, among them
+- *fixed*: the world's own instruction; its settings are learning rates.
+- *static*: a better instruction from the first step on; its settings are instructions, among them
   the pair of clauses that is best for the demonstrator. Finding it costs it nothing here.
 - *inspo*: its settings are sizes and rates of the population. Verification counts as environment
   steps; success is that of training episodes, the harmful instructions that it tries included.
 
-256 tasks are more than the table can learn one by one within the budget. On 64 of them, and with a
-larger budget, the table learns every task by itself under any instruction, and nothing is left for
-instructions to do (looked at with seeds from 900 on, as was the learning rate).""",
+No task comes twice within the budget, and a table learns nothing about one task from another: only
+instructions can improve success here. That makes it a test of the population (proposals,
+verification, weights), not of what instructions and learning do for each other. Looked at with
+seeds from 900 on: where tasks come back (64 of them, 20,000 steps), GRPO under the fixed instruction
+learns them one by one, from .4 to about .85, and INSPO, which spends steps on verification, is not
+ahead of it.""",
 )
 
-EXPERIMENTS: tuple[Experiment, ...] = (TABULAR,)
+EXPERIMENTS: tuple[Experiment, ...] = (TABLE,)
