@@ -84,9 +84,9 @@ the world's own instruction alone and finds the others by the clause proposer.
 No task comes twice within the budget, and a table learns nothing about one task from another: only
 instructions can improve success here. That makes it a test of the population (proposals,
 verification, weights), not of what instructions and learning do for each other. Looked at with
-seeds from 900 on: where tasks come back (64 of them, 20,000 steps), GRPO under the fixed instruction
-learns them one by one, from .4 to about .85, and INSPO, which spends steps on verification, is not
-ahead of it.""",
+seeds from 900 on: where tasks come back (64 of them, 20,000 steps), GRPO under the fixed
+instruction learns them one by one, from .4 to about .85, and INSPO, which spends steps on
+verification, is not ahead of it.""",
 )
 
 EXPERIMENTS: tuple[Experiment, ...] = (TABLE,)
