@@ -1,12 +1,15 @@
 """Makes a tiny language model that heeds instructions, and measures how much they matter.
 
-    python benchmarks/learning/inspo_policy.py FOLDER
+    python benchmarks/learning/inspo_policy.py
+
+Makes `runs/warm-start/household-instructions`, relative to the working directory, unless it is
+there, and writes `inspo_policy.md`: success by instruction, on training tasks, of the model and of
+the demonstrator.
 
 The model is warm-started on demonstrations in `turnwise/HouseholdSmall-v0` under the world's own
 instruction with every set of up to two clauses of `inspo_clauses.json`, in turn. Five of the
 clauses change what the demonstrator does (`turnwise_envs/household/explorer.py`), three it
-overlooks. Writes the folder and `inspo_policy.md`: success by instruction, on training tasks, of
-model and demonstrator.
+overlooks.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from turnwise_agents.types import RolloutSpec, Sampling
 from turnwise_envs.household import HouseholdEnv
 
 HERE = Path(__file__).resolve().parent
+FOLDER = Path("runs/warm-start/household-instructions")
 ENV = "turnwise/HouseholdSmall-v0"
 ENV_KWARGS: dict[str, Any] = {"max_turns": 10}
 """Of the measurement. Demonstrations have the world's 20 turns: they show how tasks end."""
@@ -42,6 +46,7 @@ CONTEXT = ContextConfig(system_prompt=True, max_context_tokens=640)
 CLAUSES = [Clause(text) for text in json.loads((HERE / "inspo_clauses.json").read_text())]
 CLAUSE_SETS = [s for size in range(3) for s in itertools.combinations(CLAUSES, size)]
 TASKS = 256
+"""Of the measurement."""
 
 
 def instruction(clauses: tuple[Clause, ...]) -> str:
@@ -92,9 +97,7 @@ def demonstrator_success(text: str) -> float:
     return won / TASKS
 
 
-def main(
-    folder: tyro.conf.Positional[Path], max_steps: int = 2000, demonstrations: int = 8192
-) -> None:
+def main(folder: Path = FOLDER) -> None:
     """Makes the model where it is not there yet, measures it and writes the page."""
     hide_loading_bars()
     started = time.process_time()
@@ -106,7 +109,7 @@ def main(
             progress=lambda line: print(line, flush=True),
             context=CONTEXT,
             config=WarmStartConfig(
-                max_steps=max_steps,
+                max_steps=2000,
                 demonstrations=8192,
                 competent=0.8,
                 max_sloppy_steps=0,
@@ -123,9 +126,9 @@ def main(
     lines = [
         "# Success by instruction, of a warm-started tiny model",
         "",
-        f"`python benchmarks/learning/inspo_policy.py FOLDER --max-steps {max_steps}`: sampled "
-        f"success on {TASKS} training tasks of `{ENV}` with 10 turns, and 95 % Wilson interval; "
-        "beside it the demonstrator's, which was given the same instruction.",
+        f"`python benchmarks/learning/inspo_policy.py`: sampled success on {TASKS} training tasks "
+        f"of `{ENV}` with 10 turns, and its 95 % Wilson interval; beside it the demonstrator's, "
+        "which was given the same instruction.",
         "",
         "| the world's instruction, and | model | demonstrator |",
         "|---|---|---|",
