@@ -174,6 +174,8 @@ def seeds(runs: Runs, level: float) -> list[str]:
 
 def tuning(experiment: Experiment, rows: Sequence[Row]) -> list[str]:
     """Returns the table of all tuning runs."""
+    if not experiment.tuning_seeds:
+        return ["Nothing was tuned.", ""]
     chosen = choose(experiment, rows)
     tuned = rows_of(rows, tuning_jobs(experiment))
     lines = [

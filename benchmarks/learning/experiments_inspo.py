@@ -89,4 +89,38 @@ instruction learns them one by one, from .4 to about .85, and INSPO, which spend
 verification, is not ahead of it.""",
 )
 
-EXPERIMENTS: tuple[Experiment, ...] = (TABLE,)
+MODEL = Experiment(
+    name="inspo_model",
+    title="INSPO with a tiny language model that heeds instructions",
+    words=f"""--model runs/warm-start/household-instructions {_WORLD}
+        --max-new-tokens 12 --max-context-tokens 640 --max-concurrent 256
+        --algo.group-size 4 --algo.groups-per-iteration 16 --algo.clip-ratio-high 0.28
+        --learner.learning-rate 1e-3 --learner.warmup-steps 8
+        --trainer.num-minibatches 2 --trainer.micro-batch-tokens 8192
+        --trainer.trajectories-every 0 --trainer.checkpoint-every 0""",
+    arms={
+        "fixed": Arm(words="--algorithm grpo", settings=("",)),
+        "static": Arm(words="--algorithm grpo", settings=(told(LIKELY, OPEN),)),
+        "inspo": Arm(
+            words=f"""--algorithm inspo --proposer clauses:{_FOLDER}/inspo_clauses.json
+                --algo.held-out-share 0.5 --algo.evolve-every 2 --algo.proposals 3
+                --algo.verify-questions 16 --algo.min-draws 4 --algo.population-size 6
+                --algo.sampling-temperature 0.05 --algo.weight-rate 0.3""",
+            settings=("",),
+        ),
+    },
+    budget=8_000,
+    tuning_seeds=(),
+    seeds=(100, 101, 102, 103, 104),
+    baseline="fixed",
+    extras=TABLE.extras,
+    notes="""\
+All arms are GRPO and start from one model, which `inspo_policy.py` warm-starts on demonstrations
+that follow their instructions; `inspo_policy.md` shows its success under each. Nothing is tuned:
+INSPO's settings are those of the table's experiment, but for smaller verifications, after one run
+on seed 900. *fixed* is the world's own instruction, with which INSPO begins; *static* is the best of
+the 16 instructions of `inspo_policy.md`, found on 256 training tasks that are not counted.
+Verification counts as environment steps. A seed varies tasks, rollouts, proposals and updates.""",
+)
+
+EXPERIMENTS: tuple[Experiment, ...] = (TABLE, MODEL)
