@@ -17,6 +17,7 @@ import torch
 
 from turnwise_agents.answers import TabularAnswers
 from turnwise_agents.context import PromptRequest
+from turnwise_agents.heeding import Heeding
 from turnwise_agents.types import Generation, RolloutSpec
 from turnwise_envs.core import TextEnv, digest
 from turnwise_envs.errors import DataError, UsageError
@@ -34,9 +35,13 @@ class TabularVocabulary:
     A row is (env_id, task_id, belief, menu) and its columns are that menu, sorted, so that a
     column means the same action whenever the row is met. Where a belief comes with another menu,
     that is another row.
+
+    Args:
+        heeding: the part of the policy that instructions fix, None for none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, heeding: Heeding | None = None) -> None:
+        self.heeding = heeding
         self._menus: list[list[str]] = []
         self._choices: list[list[int]] = []
         self._menu_ids: dict[tuple[str, ...], int] = {}
@@ -98,11 +103,18 @@ class TabularVocabulary:
 
     def state_dict(self) -> dict[str, Any]:
         """Returns rows and menus as plain data."""
-        return {"menus": [list(m) for m in self._menus], "rows": [list(k) for k in self._rows]}
+        state: dict[str, Any] = {
+            "menus": [list(m) for m in self._menus],
+            "rows": [list(k) for k in self._rows],
+        }
+        if self.heeding is not None:
+            state["heeding"] = self.heeding.state_dict()
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Reverses `state_dict`, in place."""
-        self.__init__()  # type: ignore[misc]
+        heeding = Heeding.from_state(state["heeding"]) if "heeding" in state else None
+        self.__init__(heeding)  # type: ignore[misc]
         for menu in state["menus"]:
             self._add_menu(tuple(menu))
         for env_id, task_id, belief, menu_id in state["rows"]:
@@ -114,7 +126,8 @@ class TabularContext:
     """The context of one episode: the row is the environment's `belief_key`.
 
     An instruction and a prompt patch select rows of their own (a patched prompt is trained at the
-    row without the patch). In turns of several generations, those before the act choose among
+    row without the patch); where the vocabulary heeds instructions, the act's rows share what they
+    learn, see `heeding.py`. In turns of several generations, those before the act choose among
     `thoughts`, and what they chose is part of the next row.
     """
 
@@ -128,6 +141,7 @@ class TabularContext:
         world = env.unwrapped
         assert isinstance(world, TextEnv)
         self._vocabulary = vocabulary
+        self._world = world
         self._format = world.action_format
         self._spec = spec
         self._allowed_thoughts = list(thoughts)
@@ -151,6 +165,20 @@ class TabularContext:
         belief = self._info["belief_key"] + self._suffix + self._thoughts + patch
         return self._vocabulary.row(self._spec.env_id, self._spec.task_id, belief, menu)
 
+    def _heeding_row(self, menu: Sequence[str]) -> int:
+        vocabulary, heeding, spec = self._vocabulary, self._vocabulary.heeding, self._spec
+        assert heeding is not None
+        told = self._world.instruction if spec.instruction is None else spec.instruction
+        belief = self._info["belief_key"] + self._thoughts
+        own = f"{belief}|told {digest(told)}"
+        row = vocabulary.row(spec.env_id, spec.task_id, own, menu)
+        if not heeding.knows(row):
+            shared = vocabulary.row(spec.env_id, spec.task_id, belief, menu)
+            columns = [vocabulary.action(row, c) for c in vocabulary.choices(row)]
+            key = (spec.env_id, spec.task_id, belief)
+            heeding.add(row, shared, heeding.logits(self._world, columns, told, *key))
+        return row
+
     def request(self, role: str) -> PromptRequest:
         """Returns the row as a prompt, and its columns as choices.
 
@@ -163,7 +191,8 @@ class TabularContext:
                 f"{self._spec.env_id} must offer a menu of actions to a tabular policy, got "
                 f'{menu!r}. Make it with actions="menu".'
             )
-        row = self._row(menu)
+        heeds = self._vocabulary.heeding is not None and role == "act"
+        row = self._heeding_row(menu) if heeds else self._row(menu)
         choices = self._vocabulary.choices(row)
         if not self._patch:
             return PromptRequest([row], None, choices)
@@ -213,13 +242,19 @@ def build_tabular(
 ) -> tuple[TabularLearner, TabularSampler, TabularContexts]:
     """Returns learner, sampler and contexts around one empty vocabulary.
 
-    `seed` is not used: a table starts uniform. It is there because every policy is built from one.
+    `seed` is not used: a table starts without any draw. It is there because every policy is built
+    from one.
     """
     from turnwise_agents.learners.tabular import TabularLearner
     from turnwise_agents.samplers.tabular import TabularSampler
 
-    vocabulary = TabularVocabulary()
-    return TabularLearner(config, vocabulary), TabularSampler(), TabularContexts(vocabulary)
+    heeding = Heeding(config.demonstrations, config.carelessness) if config.demonstrations else None
+    vocabulary = TabularVocabulary(heeding)
+    return (
+        TabularLearner(config, vocabulary),
+        TabularSampler(vocabulary),
+        TabularContexts(vocabulary),
+    )
 
 
 def no_text(prompts: list[str], max_new_tokens: int = 256) -> list[str]:

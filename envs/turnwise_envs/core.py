@@ -481,11 +481,12 @@ class TextEnv(gym.Env[str, str]):
         """Returns the oracle's next *action* (not rendered), or None where no plan is known."""
         return None
 
-    def demonstration_action(self, rng: Any) -> str | None:
+    def demonstration_action(self, rng: Any, instruction: str | None = None) -> str | None:
         """Returns a demonstrator's next action, for supervision; the oracle's by default.
 
         A world with hidden state overrides this with a demonstrator that uses only what the agent
-        was shown: imitating an oracle's knowledge teaches guessing.
+        was shown: imitating an oracle's knowledge teaches guessing. One that heeds instructions
+        follows `instruction`, the world's own unless given; most heed none.
         """
         return self.expert_action()
 

@@ -200,3 +200,33 @@ def test_prepared_folder_is_an_ordinary_checkpoint(tmp_path):
     assert not list(tmp_path.glob("*.partial"))
     with pytest.raises(UsageError, match="must not exist"):
         prepare_tiny([ENV], {}, folder)
+
+
+def test_instructions_are_learnt_from_and_keep_their_sentences_whole(tmp_path):
+    from turnwise_envs.household.explorer import HABITS
+
+    own = "You carry out a task."
+    told = [own, *(f"{own} {sentence}" for sentence in HABITS)]
+    with pytest.raises(UsageError, match="system_prompt=True with instructions"):
+        prepare_tiny([ENV], {}, tmp_path / "model", instructions=told)
+    tokenizer = train_suite_tokenizer([ENV], {}, seed=0, episodes=60, instructions=told)
+    for first in HABITS:
+        for second in HABITS:
+            cut = pieces(tokenizer, f"{own} {first} {second}\n\nCommands:\n")
+            assert {f" {first}", f" {second}"} <= set(cut)
+    contexts = ChatContexts(tokenizer, ContextConfig(system_prompt=True))
+    model = build_tiny(tokenizer, 0)
+    shown = []
+
+    class Recording(ChatContexts):
+        def new(self, env, spec):
+            shown.append(spec.instruction or env.unwrapped.instruction)
+            return contexts.new(env, spec)
+
+    warm_start(
+        model, tokenizer, Recording(tokenizer), [ENV], {}, config=SHORT, instructions=told[:2]
+    )
+    assert {text: shown.count(text) for text in told} == {
+        **dict.fromkeys(told, 0),
+        **dict.fromkeys(told[:2], len(shown) // 2),
+    }

@@ -36,7 +36,8 @@ What is open in the paper and chosen here (its text gives neither sizes nor rule
   are known where the world has any (`expose_reference` is set for it).
 - A proposer that fails, or proposes nothing sound, is asked again K iterations later.
 - A tabular policy has rows of its own for every instruction, so that a candidate starts
-  untrained; with `evolve_every=0` the table is a laboratory for drawing and weighing.
+  untrained; with `--learner.demonstrations N` it heeds instructions from the start, and they share
+  what is learnt (`turnwise_agents/heeding.py`).
 
 Explanation of the logged metrics, besides those of the algorithm underneath. Where there are
 several worlds each has its own, `instructions/<env>/...`:

@@ -34,10 +34,20 @@ class TabularLearnerConfig:
     """Decays of Adam's two moments, per visit of a row."""
     max_grad_norm: float = 0.0
     """Bound on the norm of each minibatch's gradient; 0 leaves it."""
+    demonstrations: int = 0
+    """Times that the world's demonstrator is asked at a new row and instruction, to fix where the
+    policy begins (`turnwise_agents.heeding`); 0 begins uniform, and every instruction has rows of
+    its own."""
+    carelessness: float = 0.3
+    """Share of random actions in that beginning, above 0 and at most 1."""
 
     def __post_init__(self) -> None:
         expect_choice("optimizer", self.optimizer, ("adam", "sgd"))
-        for name in ("learning_rate", "head_learning_rate", "max_grad_norm"):
+        if not 0 < self.carelessness <= 1:
+            raise UsageError(
+                f"carelessness must be above 0 and at most 1, got {self.carelessness}."
+            )
+        for name in ("learning_rate", "head_learning_rate", "max_grad_norm", "demonstrations"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{name} must be non-negative, got {getattr(self, name)}.")
 
@@ -120,7 +130,8 @@ class _Table:
 class TabularLearner:
     """Tables behind the `Learner` protocol.
 
-    A segment is [row] or [row, column]. Rows that were never trained have logits 0. Nothing but
+    A segment is [row] or [row, column]. Rows that were never trained have logits 0, and what the
+    vocabulary's heeding of instructions fixes. Nothing but
     the rows of a minibatch is touched by a step, so its cost does not grow with the table.
 
     Args:
@@ -179,10 +190,11 @@ class TabularLearner:
         columns = torch.where(columns < sizes, columns, 0)
         width = max(1, int(sizes.max())) if len(rows) else 1
         outside = torch.arange(width)[None, :] >= sizes.clamp(min=1)[:, None]
+        trained, offset = self._heeded(rows, width)
         temperatures = torch.tensor([s.temperature for s in segments], dtype=torch.float64)
 
         def distribution(name: str) -> Tensor:
-            logits = self._table(name).read(rows, width) / temperatures[:, None]
+            logits = (self._table(name).read(trained, width) + offset) / temperatures[:, None]
             return logits.masked_fill(outside, _MASKED).log_softmax(dim=1)
 
         def spread(values: Tensor) -> Tensor:
@@ -201,6 +213,15 @@ class TabularLearner:
         with torch.no_grad():
             outputs.models = {name: chosen(distribution(name)) for name in sorted(models)}
         return outputs
+
+    def _heeded(self, rows: Tensor, width: int) -> tuple[Tensor, Tensor]:
+        """Returns the [B] rows that are trained for `rows`, and [B or 1, width] fixed logits."""
+        heeding = self.vocabulary.heeding
+        if heeding is None:
+            return rows, torch.zeros(1, width, dtype=torch.float64)
+        asked = rows.numpy()
+        fixed = heeding.fixed(asked, np.arange(width)[None, :])
+        return torch.from_numpy(heeding.shared(asked)), torch.from_numpy(fixed)
 
     def _table(self, name: str) -> _Table:
         if name not in self._models:

@@ -8,6 +8,7 @@ class, which rebuilds a folder's tokenizer as byte pairs and so loses this one's
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from turnwise_agents.context import ChatContexts, ContextConfig
+from turnwise_agents.context import ChatContexts, ContextConfig, system_message
 from turnwise_agents.presets.demonstrations import messages
 from turnwise_agents.presets.tokenizer import train_tokenizer
 from turnwise_agents.presets.warm_start import WarmStartConfig
@@ -26,6 +27,8 @@ from turnwise_envs.errors import UsageError
 
 CORPUS_EPISODES = 600
 """Expert episodes that the tokenizer is trained on, over all environments."""
+
+_SENTENCE_ENDS = re.compile(r"(?<=[.!?])(?=\s)|(?<=\n)")
 
 
 def tiny_config(
@@ -65,15 +68,23 @@ def train_suite_tokenizer(
     seed: int,
     episodes: int = CORPUS_EPISODES,
     num_tasks: int | None = None,
+    instructions: Sequence[str] = (),
 ) -> Any:
-    """Returns a tokenizer trained on episodes of these environments' (first `num_tasks`) tasks."""
+    """Returns a tokenizer trained on episodes of these environments' (first `num_tasks`) tasks.
+
+    With `instructions`, an episode's text holds the sentences of one of them and of the grammar, so
+    that no piece crosses the border of two sentences, which may stand beside others elsewhere.
+    """
     rng = np.random.default_rng([seed, 0])
     documents = []
     for env_id in env_ids:
         env = gym.make(env_id, **env_kwargs)
-        documents += [
-            messages(env, rng, num_tasks) for _ in range(max(1, episodes // len(env_ids)))
-        ]
+        for i in range(max(1, episodes // len(env_ids))):
+            document = messages(env, rng, num_tasks)
+            if instructions:
+                told = instructions[i % len(instructions)]
+                document |= set(_SENTENCE_ENDS.split(system_message(env.unwrapped, told)))
+            documents.append(document)
         env.close()
     return train_tokenizer(documents)
 
@@ -102,6 +113,7 @@ def prepare_tiny(
     num_layers: int = 2,
     width: int = 64,
     num_tasks: int | None = None,
+    instructions: Sequence[str] = (),
 ) -> Path:
     """Makes the preset for some environments and saves it.
 
@@ -117,22 +129,32 @@ def prepare_tiny(
         num_layers: of the model.
         width: of the model.
         num_tasks: speak and learn the first so many tasks only; None takes all.
+        instructions: learn from demonstrators that were told one of these, in turn, and so to heed
+            what they heed; the default is the worlds' own.
 
     Returns:
         The folder.
 
     Raises:
-        UsageError: If the folder exists.
+        UsageError: If the folder exists, or the prompts would not show the instructions.
     """
+    context = context or ContextConfig(system_prompt=False)
+    if instructions and not context.system_prompt:
+        raise UsageError(
+            "context must have system_prompt=True with instructions, got False. "
+            "The model would not see them."
+        )
     if folder.exists():
         raise UsageError(f"folder must not exist yet, got {folder}. Choose another or remove it.")
     say = progress or (lambda line: None)
-    tokenizer = train_suite_tokenizer(env_ids, env_kwargs, seed, num_tasks=num_tasks)
+    tokenizer = train_suite_tokenizer(
+        env_ids, env_kwargs, seed, num_tasks=num_tasks, instructions=instructions
+    )
     model = build_tiny(tokenizer, seed, num_layers=num_layers, width=width)
     weights = sum(p.numel() for p in model.parameters())
     say(f"tiny preset: {len(tokenizer)} tokens, {num_layers} x {width}, {weights:,} weights")
     if warm_start:
-        contexts = ChatContexts(tokenizer, context or ContextConfig(system_prompt=False))
+        contexts = ChatContexts(tokenizer, context)
         done = warm_start_model(
             model,
             tokenizer,
@@ -143,6 +165,7 @@ def prepare_tiny(
             seed=seed,
             progress=progress,
             num_tasks=num_tasks,
+            instructions=instructions,
         )
         say(f"warm start: {sum(done.steps)} steps, success {done.success_rate:.2f}")
     # Written whole or not at all: an interrupted run finds no folder, not half of one.

@@ -95,6 +95,7 @@ def warm_start(
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
     num_tasks: int | None = None,
+    instructions: Sequence[str] = (),
 ) -> WarmStart:
     """Trains `model` in place.
 
@@ -108,10 +109,13 @@ def warm_start(
         seed: of the episodes.
         progress: told the success rate after every check.
         num_tasks: learn the first so many tasks only; None takes all.
+        instructions: the demonstrators are told one of these, in turn; the default is the worlds'
+            own.
     """
     config = config or WarmStartConfig()
-    envs = [gym.make(env_id, **env_kwargs) for env_id in env_ids]
-    check = _Check(model, contexts, env_ids, env_kwargs, config, num_tasks)
+    told = [{"instruction": text} for text in instructions] or [{}]
+    envs = [gym.make(env_id, **{**env_kwargs, **own}) for own in told for env_id in env_ids]
+    check = _Check(model, contexts, env_ids, env_kwargs, config, num_tasks, instructions)
     done = WarmStart([])
 
     def phase(number: int, steps: int, every: int, learning_rate: float, over: Any) -> int:
@@ -187,6 +191,7 @@ class _Check:
         env_kwargs: dict[str, Any],
         config: WarmStartConfig,
         num_tasks: int | None,
+        instructions: Sequence[str],
     ) -> None:
         self.sampler = HFSampler(model, stop_ids=contexts.stop_ids)
         self.pool = EnvPool({env_id: env_kwargs for env_id in env_ids})
@@ -194,7 +199,12 @@ class _Check:
         share = share if num_tasks is None else min(share, num_tasks)
         self.specs = [
             RolloutSpec(
-                env_id=env_id, task_id=tasks[i].id, group_id=f"{env_id}.{i}", count=1, train=False
+                env_id=env_id,
+                task_id=tasks[i].id,
+                group_id=f"{env_id}.{i}",
+                count=1,
+                train=False,
+                instruction=instructions[i % len(instructions)] if instructions else None,
             )
             for env_id in env_ids
             for tasks in [turnwise_envs.tasks(env_id, **env_kwargs)]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from turnwise_agents.samplers.base import Request
 from turnwise_agents.samplers.random_stream import uniforms
+from turnwise_agents.tabular import TabularVocabulary
 from turnwise_agents.types import Generation
 from turnwise_envs.errors import UsageError
 
@@ -20,9 +21,13 @@ class TabularSampler:
     Rows newer than the loaded table are uniform. At temperature 0 the first best column is taken
     and the log-probabilities are those of temperature 1. A draw depends on the row and the
     request's stream alone, not on the batch.
+
+    Args:
+        vocabulary: whose heeding of instructions is followed, if any.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, vocabulary: TabularVocabulary | None = None) -> None:
+        self._vocabulary = vocabulary
         self._logits: npt.NDArray[np.float64] = np.zeros((0, 0))
         self._version = 0
 
@@ -88,6 +93,14 @@ class TabularSampler:
         self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float64]:
         """Returns the logits at [B] rows and [B, K] columns, 0 outside the table."""
+        heeding = None if self._vocabulary is None else self._vocabulary.heeding
+        if heeding is None:
+            return self._learnt(rows, columns)
+        return heeding.fixed(rows, columns) + self._learnt(heeding.shared(rows), columns)
+
+    def _learnt(
+        self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
         height, width = self._logits.shape
         if not self._logits.size:
             return np.zeros(columns.shape)

@@ -362,12 +362,18 @@ class HouseholdEnv(TextEnv):
             self._expert = Expert(self._engine.scene, self._engine.goal)
         return self._expert.next_command(self._engine.state)
 
-    def demonstration_action(self, rng: np.random.Generator) -> str | None:
-        """Returns the next command of a demonstrator without hidden knowledge."""
+    def demonstration_action(
+        self, rng: np.random.Generator, instruction: str | None = None
+    ) -> str | None:
+        """Returns the next command of a demonstrator without hidden knowledge.
+
+        It heeds the sentences of the instruction that `explorer.HABITS` lists.
+        """
         planned = self.expert_action()
         if self._engine is None or self._engine.goal.kind == "other":
             return planned
-        return explore(self._engine, self._belief, planned, rng)
+        told = self.instruction if instruction is None else instruction
+        return explore(self._engine, self._belief, planned, rng, told)
 
     # ---------------------------------------------------------------- snapshots
 

@@ -310,7 +310,9 @@ class TextWorldEnv(TextEnv):
         """Returns the next command of TextWorld's winning policy, None where there is none."""
         return self._now.plan
 
-    def demonstration_action(self, rng: np.random.Generator) -> str | None:
+    def demonstration_action(
+        self, rng: np.random.Generator, instruction: str | None = None
+    ) -> str | None:
         """Returns the oracle's command, but reads the cookbook before following it."""
         can_read = _READ_COOKBOOK in (self._now.admissible or ())
         if can_read and "examining the cookbook" not in self._examined:

@@ -337,7 +337,9 @@ class WebShopEnv(TextEnv):
             self._query = right_query(shop.catalogue, shop.goal) if best.reward == 1.0 else ""
         return oracle_action(self._shop, self._query) if self._query else None
 
-    def demonstration_action(self, rng: np.random.Generator) -> str | None:
+    def demonstration_action(
+        self, rng: np.random.Generator, instruction: str | None = None
+    ) -> str | None:
         """Returns the next action of a demonstrator without hidden knowledge."""
         return None if self.expert_action() is None else explore(self._shop)
 
