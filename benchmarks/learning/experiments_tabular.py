@@ -138,11 +138,11 @@ right one without a search: its belief in the gold answer says what it memorised
 it read. Here an answer is offered once a text that was shown holds it (`menu_answers="read"`; yes,
 no and numbers always), so that a question about a name can be answered only behind the right
 searches. Where the answer cannot be given, its probability is 0 (`unanswerable="zero"`), and a
-search that brings it into reach is a gain. Eight questions, one of each type; in two of them (yes or
-no, a count) guessing remains possible, in one (comparison) both answers stand in the question.
+search that brings it into reach is a gain. Eight questions, one of each type; in two of them (yes
+or no, a count) guessing remains possible, in one (comparison) both answers stand in the question.
 
-IGPO's outcome of an episode without an answer is -2, where GRPO's is 0. `igpo without gains` has the
-same outcome and no gains, so that the two differences to GRPO can be told apart.
+IGPO's outcome of an episode without an answer is -2, where GRPO's is 0. `igpo without gains` has
+the same outcome and no gains, so that the two differences to GRPO can be told apart.
 """,
 )
 
