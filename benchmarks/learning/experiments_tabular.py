@@ -188,11 +188,11 @@ WEBSHOP = Experiment(
         "credit/merge_rate",
     ),
     notes="""
-One task of each type, a small catalogue, 8 turns. Uniform play buys the right article with the right
-options in less than one of 200 episodes, while a purchase of anything of the right kind earns a part
-of the reward: without an entropy bonus every algorithm settles on that. The bonus counts beside
-advantages of variance 1; RLOO's are in units of the return, so its bonuses are a fifth of the
-others'. Success is of the whole reward; the mean return is among the further metrics.
+One task of each type, a small catalogue, 8 turns. Uniform play buys the right article with the
+right options in less than one of 200 episodes, while a purchase of anything of the right kind earns
+a part of the reward: without an entropy bonus every algorithm settles on that. The bonus counts
+beside advantages of variance 1; RLOO's are in units of the return, so its bonuses are a fifth of
+the others'. Success is of the whole reward; the mean return is among the further metrics.
 """,
 )
 
