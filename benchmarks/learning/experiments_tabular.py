@@ -169,7 +169,7 @@ SEARCH = Experiment(
     notes=SEARCH_PENALTY.notes
     + """
 The first definition, `tabular_search`, kept IGPO's outcome of -2 for an episode without an answer
-(GRPO's is 0), and had an arm with that outcome and no gains. Its tuning was stopped after 30 of 60
+(GRPO's is 0), and had an arm with that outcome and no gains. Its tuning was stopped after 24 of 60
 runs, which are in `rows/`: at equal settings the arm without gains stayed at a mean over training
 of .52 to .69 where IGPO had .67 to .88 and GRPO .64 to .90. The penalty teaches to answer at all,
 here before the right answer can be given, and the gains had to make up for it. So every arm now has
