@@ -43,7 +43,8 @@ class ContainerImage:
     python: str = "python3"
     """Program to start Python with, for an image whose own is older."""
     tests_python: str = ""
-    """Program to run a repository's own tests with, where that is another, older one may be."""
+    """Path of the program to run a repository's own tests with, where that is another; it may be
+    as old as Python 3.6. Its folder comes first in the PATH of an agent's commands."""
     cpus: float = 1.0
     """Processors that one container may keep busy."""
 
