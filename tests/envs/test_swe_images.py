@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium as gym
 import pytest
 from images import image_with
-from repositories import FAIL_TO_PASS, OLD, git, make_repository
+from repositories import FAIL_TO_PASS, NEW, git, make_repository
 
 from turnwise_envs import restore, snapshot, tasks
 from turnwise_envs.cache import cache_folder
@@ -105,7 +105,7 @@ def test_an_episode_over_a_folder_in_an_image(row: dict[str, Any], tmp_path: Pat
     env.reset(seed=0)
     assert "shelf/built.py" not in env._tree  # the folder goes before the image
     assert played(env, "expert") == (1.0, "resolved")
-    wrong = env._tree["shelf/store.py"].decode().replace(OLD, "        return 2\n")
+    wrong = env._tree["shelf/store.py"].decode().replace(NEW, "        return 2\n")
     assert played(env, f"create shelf/store.py\n{wrong}")[1] == "tests_failed"
     env.close()
 

@@ -22,7 +22,7 @@ from turnwise_envs.sandbox.inside import wire
 from turnwise_envs.sandbox.limits import Completed, Limits, SandboxFault, SandboxFileError
 from turnwise_envs.sandbox.output import FLOOD_BYTES, Kept
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 _CHUNK = 1 << 18
 _MOST_WAITING = 1 << 20
 """Bytes that wait to be passed on; then no more is taken from where they come."""
