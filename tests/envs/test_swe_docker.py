@@ -1,4 +1,4 @@
-"""The repair world with containers: the contract, snapshots, faults, programs of QuixBugs' layout."""
+"""The repair world with containers: the contract, snapshots, faults, QuixBugs' layout."""
 
 from pathlib import Path
 

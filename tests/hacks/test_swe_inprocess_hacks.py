@@ -23,7 +23,7 @@ IDS = sorted(
     f"{module.replace('.', '/')}.py::{name}"
     for module, name in (test.split("::") for test in _OTHER["IDS"])
 )
-LIMITS = Limits(wall_s=60, cpu_s=4, memory_mb=1024, processes=64, output_chars=500_000)
+LIMITS = Limits(wall_s=60, cpu_s=3, memory_mb=1024, processes=64, output_chars=500_000)
 BASE = {
     "code_here.py": RIGHT.replace("2 * n", "n").encode(),
     "pyproject.toml": b'[project]\nname = "x"\n\n[tool.pytest.ini_options]\naddopts = "-ra"\n',
