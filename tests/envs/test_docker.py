@@ -101,7 +101,7 @@ def test_limits_hold(container: Container) -> None:
     endless = container.run(["sh", "-c", "while :; do :; done"], limits=patient)
     assert endless.killed_by == "cpu"
     assert endless.wall_s < 60
-    grown = "import os\nfor _ in range(6): os.fork()\nx = bytearray(100 << 20)\nwhile True: pass"
+    grown = "import os\nfor _ in range(4): os.fork()\nx = bytearray(100 << 20)\nwhile True: pass"
     assert container.run(["python", "-c", grown]).killed_by == "memory"
     assert "MemoryError" in said(container, "python -c 'bytearray(1 << 30)'")
     bomb = container.run(["sh", "-c", "f() { f | f & }; f; sleep 2"])
