@@ -12,6 +12,7 @@ VENV ?= .venv
 TORCH_INDEX ?=
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+ENGINE_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
@@ -71,7 +72,7 @@ test-parity: $(VENV)/.parity
 
 # Starts a Docker engine where none answers; exit code 3 (make says "Error 3") where it cannot.
 test-docker: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python scripts/docker_engine.py \
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/docker_engine.py $(ENGINE_ARGS) \
 		$(BIN)/python -m pytest -rs -m docker $(PYTEST_ARGS)
 
 clean:

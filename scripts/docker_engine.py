@@ -1,12 +1,13 @@
 """Runs a command with a Docker engine: the one that is there, or one started for this alone.
 
-    python scripts/docker_engine.py [--storage-driver DRIVER] [COMMAND...]
+    python scripts/docker_engine.py [--storage-driver DRIVER] [--optional] [COMMAND...]
 
 The engine of the environment (DOCKER_HOST) is used if it answers. Otherwise one is started, as
 root, in a temporary folder that is removed afterwards, without bridge, iptables or registry; where
-dockerd is missing, Debian's docker.io is installed. The image for repair tasks is built from this
-machine's Python where the engine lacks it. Without a COMMAND the engine stays until this script is
-interrupted. The exit code is the command's, or 3 where no engine can be had.
+dockerd is missing, Debian's docker.io is installed. The first storage driver is taken with which a
+container runs. The image for repair tasks is built from this machine's Python where the engine
+lacks it. Without a COMMAND the engine stays until this script is interrupted. The exit code is the
+command's, or 3 (0 with --optional) where no engine can be had.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 NO_ENGINE = 3
@@ -45,7 +46,7 @@ def install() -> None:
         return
     if os.getuid() or not shutil.which("apt-get"):
         raise NoEngine("dockerd is not installed, and cannot be without root and apt-get")
-    print("== installing docker.io", file=sys.stderr)
+    say("installing docker.io")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update"], ["install", "-y", "--no-install-recommends", "docker.io"]):
         done = subprocess.run(["apt-get", "-qq", *command], env=env, stdout=subprocess.DEVNULL)
@@ -81,10 +82,34 @@ def end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
+def prepare(host: str | None) -> None:
+    """Builds the image where the engine lacks it, and sees whether a container runs."""
+    import docker
+
+    from turnwise_envs.sandbox.image import BASE_IMAGE, build_base_image
+
+    client = (docker.DockerClient(host) if host else docker.from_env()).api
+    try:
+        if not client.images(BASE_IMAGE):
+            say(f"building the image {BASE_IMAGE}")
+            build_base_image(client)
+        made = client.create_container(BASE_IMAGE, ["true"], network_disabled=True)["Id"]
+        try:
+            client.start(made)
+            code = client.wait(made)["StatusCode"]
+        finally:
+            client.remove_container(made, force=True)
+    except (docker.errors.DockerException, OSError) as error:
+        raise NoEngine(f"no container can be run: {error}") from error
+    if code:
+        raise NoEngine(f"no container can be run: `true` ended with {code}")
+
+
 @contextmanager
 def engine(drivers: tuple[str, ...]) -> Iterator[str | None]:
     """Yields the address of an engine, None for the one that the environment names."""
     if answers():
+        prepare(None)
         yield None
         return
     if os.getuid():
@@ -92,50 +117,53 @@ def engine(drivers: tuple[str, ...]) -> Iterator[str | None]:
     install()
     reasons = []
     for driver in drivers:
-        folder = Path(tempfile.mkdtemp(prefix="turnwise-engine-"))
-        try:
-            process, host = start(folder, driver)
-            print(f"== a Docker engine with {driver}: export DOCKER_HOST={host}", file=sys.stderr)
+        with ExitStack() as stack:
+            folder = Path(tempfile.mkdtemp(prefix="turnwise-engine-"))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
             try:
-                yield host
-            finally:
-                end(process)
+                process, host = start(folder, driver)
+                stack.callback(end, process)
+                prepare(host)
+            except NoEngine as reason:
+                say(f"not with {driver}: {reason}")
+                reasons.append(str(reason))
+                continue
+            say(f"a Docker engine with {driver}: export DOCKER_HOST={host}")
+            yield host
             return
-        except NoEngine as reason:
-            reasons.append(str(reason))
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
     raise NoEngine("\n".join(reasons))
+
+
+def say(text: str) -> None:
+    print(f"== {text}", file=sys.stderr, flush=True)
+
+
+def run(command: list[str], host: str | None) -> int:
+    if host:
+        os.environ["DOCKER_HOST"] = host
+    if command:
+        return subprocess.run(command).returncode
+    say("until interrupted")
+    signal.pause()
+    return 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--storage-driver", choices=DRIVERS, help="else the first that works")
+    parser.add_argument("--optional", action="store_true", help="to have no engine is no failure")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     drivers = (arguments.storage_driver,) if arguments.storage_driver else DRIVERS
     try:
         with engine(drivers) as host:
-            import docker
-
-            from turnwise_envs.sandbox.image import BASE_IMAGE, build_base_image
-
-            if host:
-                os.environ["DOCKER_HOST"] = host
-            client = docker.from_env().api
-            if not client.images(BASE_IMAGE):
-                print(f"== building the image {BASE_IMAGE}", file=sys.stderr)
-                build_base_image(client)
-            if arguments.command:
-                return subprocess.run(arguments.command).returncode
-            print("== until interrupted", file=sys.stderr)
-            signal.pause()
+            return run(arguments.command, host)
     except NoEngine as reason:
-        print(f"No Docker engine can be had here: {reason}", file=sys.stderr)
-        return NO_ENGINE
+        say(f"NOT RUN: {' '.join(arguments.command) or 'a Docker engine'}")
+        say(f"No Docker engine can be had here: {reason}")
+        return 0 if arguments.optional else NO_ENGINE
     except KeyboardInterrupt:
-        pass
-    return 0
+        return 0
 
 
 if __name__ == "__main__":

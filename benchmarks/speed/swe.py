@@ -65,7 +65,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, list[float]]:
             engine().warm()
         timed(lambda i=index: env.reset(options={"task_index": i}), spent["reset"])
         timed(lambda i=index: first_answer(env, i), spent["reset to first answer"])
-        for _ in range(10):
+        for _ in range(50):
             timed(lambda: env.step("shell true"), spent["`true`"])
         timed(lambda: env.step("test"), spent["`test`"])
         env._tree = {**env._tree, **FILES}

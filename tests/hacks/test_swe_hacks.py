@@ -5,19 +5,16 @@ or do to the work tree before it submits.
 """
 
 import pytest
-from sandboxes import CONTAINED, why_not
+from sandboxes import CONTAINED, resolved_of, why_not
 
 from turnwise_envs.sandbox import ContainerImage, Isolation
 from turnwise_envs.swe.grading import TestReport, run_tests
 
+local = pytest.mark.skipif(
+    all(why_not(name) for name in CONTAINED), reason="no isolation works here"
+)
 BACKENDS = [
-    pytest.param(
-        "auto",
-        id="local",
-        marks=pytest.mark.skipif(
-            all(why_not(name) for name in CONTAINED), reason="no isolation works here"
-        ),
-    ),
+    pytest.param("auto", id="local", marks=local),
     pytest.param(ContainerImage(), id="docker", marks=pytest.mark.docker),
 ]
 
@@ -174,7 +171,7 @@ WRONG = {
 }
 
 
-def judged(source: str, isolation: Isolation) -> TestReport:
+def judged(source: str, isolation: Isolation = "auto") -> TestReport:
     code = {"code_here.py": source.encode()}
     return run_tests(code, TESTS, roots=["code_here"], isolation=isolation, test_timeout_s=1.0)
 
@@ -189,7 +186,12 @@ def test_the_repair_is_resolved(isolation: Isolation) -> None:
     assert resolved(report), report
 
 
-@pytest.mark.parametrize("isolation", BACKENDS)
+@local
 @pytest.mark.parametrize("name", WRONG)
-def test_nothing_else_is(name: str, isolation: Isolation) -> None:
-    assert not resolved(judged(WRONG[name], isolation))
+def test_nothing_else_is(name: str) -> None:
+    assert not resolved(judged(WRONG[name]))
+
+
+@pytest.mark.docker
+def test_nothing_else_is_in_containers() -> None:
+    assert resolved_of(WRONG, lambda source: resolved(judged(source, ContainerImage()))) == []

@@ -8,25 +8,22 @@ import runpy
 from pathlib import Path
 
 import pytest
-from sandboxes import CONTAINED, why_not
+from sandboxes import resolved_of
 
-from turnwise_envs.sandbox import Limits
+from turnwise_envs.sandbox import ContainerImage, Isolation, Limits
 from turnwise_envs.swe.inprocess import Judgement, judge
 from turnwise_envs.swe.protected import graded_tree
-
-pytestmark = pytest.mark.skipif(
-    all(why_not(name) for name in CONTAINED), reason="no isolation works here"
-)
 
 _OTHER = runpy.run_path(str(Path(__file__).with_name("test_swe_hacks.py")))
 RIGHT: str = _OTHER["RIGHT"]
 WRONG: dict[str, str] = _OTHER["WRONG"]
+BACKENDS, local = _OTHER["BACKENDS"], _OTHER["local"]
 TESTS: dict[str, bytes] = _OTHER["TESTS"]
 IDS = sorted(
     f"{module.replace('.', '/')}.py::{name}"
     for module, name in (test.split("::") for test in _OTHER["IDS"])
 )
-LIMITS = Limits(wall_s=60, cpu_s=4, memory_mb=1024, processes=64, output_chars=500_000)
+LIMITS = Limits(wall_s=60, cpu_s=3, memory_mb=1024, processes=64, output_chars=500_000)
 BASE = {
     "code_here.py": RIGHT.replace("2 * n", "n").encode(),
     "pyproject.toml": b'[project]\nname = "x"\n\n[tool.pytest.ini_options]\naddopts = "-ra"\n',
@@ -109,9 +106,9 @@ FROM_WITHIN = {
 }
 
 
-def judged(changes: dict[str, bytes]) -> Judgement:
+def judged(changes: dict[str, bytes], isolation: Isolation = "auto") -> Judgement:
     tree, _ = graded_tree(BASE, {**BASE, **changes}, TESTS)
-    return judge(tree, IDS, limits=LIMITS)
+    return judge(tree, IDS, isolation=isolation, limits=LIMITS)
 
 
 def resolved(found: Judgement) -> bool:
@@ -124,34 +121,45 @@ def code(source: str) -> dict[str, bytes]:
     return {"code_here.py": source.encode()}
 
 
-def test_the_repair_is_resolved() -> None:
-    found = judged(code(RIGHT))
+FROM_THE_CODE = {
+    name: code(source) for name, source in {**WRONG, **FROM_WITHIN}.items() if name not in UNHELD
+}
+FROM_OTHER_FILES = {
+    name: {path: text.encode() for path, text in files.items()}
+    for name, files in SPOILED_TREES.items()
+}
+ATTEMPTS = {**FROM_THE_CODE, **FROM_OTHER_FILES}
+
+
+@pytest.mark.parametrize("isolation", BACKENDS)
+def test_the_repair_is_resolved(isolation: Isolation) -> None:
+    found = judged(code(RIGHT), isolation)
     assert resolved(found), found
-    assert not resolved(judged({}))
+    assert not resolved(judged({}, isolation))
 
 
+@local
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in WRONG if name not in UNHELD])
+@pytest.mark.parametrize("name", ATTEMPTS)
 def test_nothing_else_is(name: str) -> None:
-    assert not resolved(judged(code(WRONG[name])))
+    assert not resolved(judged(ATTEMPTS[name]))
 
 
+@pytest.mark.docker
+def test_nothing_else_is_in_containers() -> None:
+    assert resolved_of(ATTEMPTS, lambda a: resolved(judged(a, ContainerImage()))) == []
+
+
+@local
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FROM_WITHIN)
-def test_no_change_of_the_judge_from_within(name: str) -> None:
-    assert not resolved(judged(code(FROM_WITHIN[name])))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SPOILED_TREES)
-def test_no_other_file_helps(name: str) -> None:
-    changes = {path: text.encode() for path, text in SPOILED_TREES[name].items()}
-    assert not resolved(judged(changes))
-    tree, _ = graded_tree(BASE, {**BASE, **changes, **code(RIGHT)}, TESTS)
+@pytest.mark.parametrize("name", FROM_OTHER_FILES)
+def test_no_other_file_harms_the_repair(name: str) -> None:
+    tree, _ = graded_tree(BASE, {**BASE, **FROM_OTHER_FILES[name], **code(RIGHT)}, TESTS)
     report = judge(tree, IDS, limits=LIMITS)
     assert resolved(report) or name == "a package beside the module", report
 
 
+@local
 @pytest.mark.parametrize(
     "source",
     [

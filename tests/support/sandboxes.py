@@ -4,11 +4,15 @@ import os
 import sys
 import tempfile
 import textwrap
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from turnwise_envs.sandbox import Completed, Limits, Sandbox, SandboxFault, open_sandbox
 
+T = TypeVar("T")
 CONTAINED = ("bubblewrap", "namespaces")
 ATTEMPT_LIMITS = Limits(wall_s=6.0, cpu_s=3.0, memory_mb=128, processes=32, file_mb=8, disk_mb=16)
 
@@ -42,8 +46,9 @@ MOUNTED = ("/", "/tmp", "/work", "/dev", "/dev/shm", "/proc", "/run/turnwise")
 
 def traces() -> dict[str, set[str]]:
     """Returns what sandboxes of this process could leave behind, by kind."""
+    tasks = Path("/proc/self/task").iterdir()
     return {
-        "children": set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()),
+        "children": {child for task in tasks for child in (task / "children").read_text().split()},
         "descriptors": set(os.listdir("/proc/self/fd")),
         "mounts": _mounts(),
         "folders": folders_of(os.getpid()),
@@ -71,6 +76,13 @@ def attempt(sandbox: Sandbox, program: str, **limits: float) -> Completed:
     source = prelude + textwrap.dedent(program)
     changed = Limits(**{**vars(ATTEMPT_LIMITS), **limits}) if limits else None
     return sandbox.run([sys.executable, "-c", source], limits=changed)
+
+
+def resolved_of(attempts: Mapping[str, T], is_resolved: Callable[[T], bool]) -> list[str]:
+    """Returns the names of the attempts that get the reward; four are judged at a time."""
+    with ThreadPoolExecutor(4) as pool:
+        won = pool.map(is_resolved, attempts.values())
+        return [name for name, has_won in zip(attempts, won, strict=True) if has_won]
 
 
 TRY = """

@@ -22,7 +22,7 @@ from turnwise_envs.sandbox.inside import wire
 from turnwise_envs.sandbox.limits import Completed, Limits, SandboxFault, SandboxFileError
 from turnwise_envs.sandbox.output import FLOOD_BYTES, Kept
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 _CHUNK = 1 << 18
 _MOST_WAITING = 1 << 20
 """Bytes that wait to be passed on; then no more is taken from where they come."""
@@ -43,7 +43,8 @@ class ContainerImage:
     python: str = "python3"
     """Program to start Python with, for an image whose own is older."""
     tests_python: str = ""
-    """Program to run a repository's own tests with, where that is another, older one may be."""
+    """Path of the program to run a repository's own tests with, where that is another; it may be
+    as old as Python 3.6. Its folder comes first in the PATH of an agent's commands."""
     cpus: float = 1.0
     """Processors that one container may keep busy."""
 

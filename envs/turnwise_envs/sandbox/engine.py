@@ -28,7 +28,7 @@ BASE_IMAGE = "turnwise/base:1"
 OWNER_LABEL = "turnwise.owner"
 """Every container has it: host, process id and start time of the process that it belongs to."""
 TEMPORARY_FOLDERS = ("/tmp", "/dev/shm")
-_AGENT = "1000:1000"
+_USER = 1000
 _SHARED_MB, _OWN_MB, _OWN_PROCESSES = 16, 64, 8
 _PATIENCE_S = 60.0
 _MOST_SPARE = 4
@@ -151,7 +151,7 @@ class Engine:
         Raises:
             SandboxFault: If there is no such image.
         """
-        with _faults(f"The image must be in the engine, got {image}"):
+        with _faults("An image must be looked at, got"), _named(image):
             return str(self.client.inspect_image(image)["Id"])
 
     def read_folder(self, image: str, folder: str) -> dict[str, bytes]:
@@ -160,10 +160,18 @@ class Engine:
         Raises:
             SandboxFault: If there is no such image or folder.
         """
-        with _faults(f"The image {image} must have the folder {folder}, got"):
-            made = self._create(image=image, command=["true"], labels=_labels())["Id"]
+        import docker
+
+        with _faults(f"The folder {folder} of {image} must be readable, got"):
+            with _named(image):
+                made = self.client.create_container(image, ["true"], labels=_labels())["Id"]
             try:
                 archive = b"".join(self.client.get_archive(made, folder)[0])
+            except docker.errors.NotFound as error:
+                raise SandboxFault(
+                    f"The image {image} must have the folder {folder}, it has not. Name the right "
+                    "one: ContainerImage(work=...)."
+                ) from error
             finally:
                 self._remove(made)
         found = {}
@@ -236,26 +244,13 @@ class Engine:
 
     # ---------------------------------------------------------------- starting
 
-    def _create(self, **arguments: Any) -> dict[str, Any]:
-        import docker
-
-        try:
-            made: dict[str, Any] = self.client.create_container(**arguments)
-        except docker.errors.ImageNotFound as error:
-            raise SandboxFault(
-                f"The image must be in the engine, got {arguments['image']}, which is not. Fetch "
-                "it with docker pull, or build the small default image from this machine's Python "
-                "with python -m turnwise_envs.sandbox.image."
-            ) from error
-        return made
-
     def _start(self, kind: Kind) -> Started:
-        with _faults(f"A container of {kind.image} must start, got"):
-            container = self._create(
+        with _faults(f"A container of {kind.image} must start, got"), _named(kind.image):
+            container = self.client.create_container(
                 image=kind.image,
                 entrypoint=[kind.python, "-I", "-S", "-X", "utf8", "-c", _seed()],
                 command=[],
-                user=_AGENT,
+                user=f"{_USER}:{_USER}",
                 hostname="sandbox",
                 stdin_open=True,
                 network_disabled=True,
@@ -275,8 +270,10 @@ class Engine:
         memory_mb = kind.memory_mb + 2 * kind.disk_mb + _SHARED_MB + _OWN_MB
         sizes = dict.fromkeys((kind.work, *TEMPORARY_FOLDERS), kind.disk_mb)
         sizes["/dev/shm"] = _SHARED_MB
-        # One inode for every 4 KiB: empty files use kernel memory, too.
-        options = "rw,exec,nosuid,nodev,mode=1777,size={0}m,nr_inodes={1}"
+        # One inode for every 4 KiB: empty files use kernel memory, too. The owner matters where the
+        # image has the folder: some engines give the mount that folder's mode.
+        options = f"rw,exec,nosuid,nodev,mode=1777,uid={_USER},gid={_USER}"
+        options += ",size={0}m,nr_inodes={1}"
         config: dict[str, Any] = self.client.create_host_config(
             network_mode="none",
             read_only=True,
@@ -304,6 +301,21 @@ class Engine:
         plan = {"work": started.kind.work, "temporary": TEMPORARY_FOLDERS}
         started.channel.send(wire.RUN, json.dumps(plan).encode())
         started.channel.wait(_PATIENCE_S)
+
+
+@contextlib.contextmanager
+def _named(image: str) -> Iterator[None]:
+    """Says what to do where the engine lacks an image."""
+    import docker
+
+    try:
+        yield
+    except docker.errors.ImageNotFound as error:
+        raise SandboxFault(
+            f"The image must be in the engine, got {image}, which is not. Fetch it with docker "
+            "pull, or build the small default image from this machine's Python with "
+            "python -m turnwise_envs.sandbox.image."
+        ) from error
 
 
 @contextlib.contextmanager

@@ -11,11 +11,13 @@ import importlib.util
 import io
 import json
 import os
+import py_compile
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,10 +52,14 @@ def build_base_image(client: Any, tag: str = BASE_IMAGE) -> str:
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         files = {target: source for source, target in _contents()}
-        for folder in sorted({f"{above}" for target in files for above in Path(target).parents}):
+        folders = {above for target in files for above in Path(target).parents}
+        folders |= {Path(target).parent / "__pycache__" for target in files if target[-3:] == ".py"}
+        for folder in sorted(map(str, folders)):
             _add_folder(tar, folder, 0o755)
         for target, source in files.items():
             _add(tar, source, target)
+            if source.suffix == ".py":
+                _add_compiled(tar, source, target)
         for folder in ("work", "tmp", "proc", "sys", "dev", "etc"):
             _add_folder(tar, folder, 0o1777 if folder in ("work", "tmp") else 0o755)
         for path, text in (("etc/passwd", _PASSWORDS), ("etc/group", _GROUPS)):
@@ -153,6 +159,19 @@ def _add(tar: tarfile.TarFile, source: Path, target: str) -> None:
     # Binaries may be closed to others where the interpreter lies in somebody's home.
     mode = 0o755 if os.access(source, os.X_OK) else 0o644
     tar.addfile(_owned_by_root(info, mode), io.BytesIO(content))
+
+
+def _add_compiled(tar: tarfile.TarFile, source: Path, target: str) -> None:
+    """Adds what Python would write beside a module, which it cannot in a container."""
+    with tempfile.NamedTemporaryFile(suffix=".pyc") as compiled:
+        # There is nobody to change the module: neither time nor content need be compared.
+        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        if not py_compile.compile(
+            str(source), compiled.name, f"/{target}", quiet=2, invalidation_mode=mode
+        ):
+            return  # no Python of this version
+        name = os.path.basename(importlib.util.cache_from_source(target))
+        _add(tar, Path(compiled.name), f"{os.path.dirname(target)}/__pycache__/{name}")
 
 
 def _add_text(tar: tarfile.TarFile, target: str, text: str) -> None:

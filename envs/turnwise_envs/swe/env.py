@@ -60,7 +60,8 @@ class SWESandboxEnv(TextEnv):
       repositories keep their licences), over git repositories that are found beside the file or in
       `checkouts`. The work tree has the regular files of `base_commit` and no history. With
       `backend="docker"` a row's `image` is what it is worked in, and where its repository is taken
-      from (`work` of the `ContainerImage`) if no folder has it.
+      from if no folder has it. For published images, name their folder and interpreters:
+      `image=ContainerImage(work="/testbed", python=..., tests_python=...)`.
       `python -m turnwise_envs.swe.own PATH STATEMENT` makes one of a repository of one's own.
 
     Suites of whole repositories patch what they test, so tests and code share a process. The

@@ -26,13 +26,18 @@ def repository_in(image: ContainerImage) -> Path:
     history is not. It is kept in the cache folder until the image changes.
 
     Raises:
-        DataError: If the image has no such folder, or it cannot be kept.
-        EnvironmentFault: If there is no engine or no such image.
+        DataError: If the folder is empty, or cannot be kept.
+        EnvironmentFault: If there is no engine, no such image, or no such folder in it.
     """
     kept = cache_folder() / "swe" / digest(f"{image.id}\0{image.work}")
     if kept.is_dir():
         return kept
     files = image.read_folder(image.work)
+    if not files:
+        raise DataError(
+            f"The folder {image.work} of the image {image.name} must have a repository, it has no "
+            "files. Name the right one: image=ContainerImage(work=...)."
+        )
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
@@ -42,7 +47,6 @@ def repository_in(image: ContainerImage) -> Path:
                     target = partial / path
                     target.parent.mkdir(parents=True, exist_ok=True)
                     target.write_bytes(content)
-            partial.mkdir(exist_ok=True)
             commit_folder(partial, image.name)
             _move(partial, kept)
     except OSError as error:

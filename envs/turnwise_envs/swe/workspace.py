@@ -1,11 +1,13 @@
 """Where the agent's commands run: a sandbox here, a container, or a script for tests."""
 
+import posixpath
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
 from turnwise_envs.sandbox import (
     Completed,
     Container,
+    ContainerImage,
     Isolation,
     Limits,
     Sandbox,
@@ -16,6 +18,8 @@ COMMAND_LIMITS = Limits(
     wall_s=40.0, cpu_s=20.0, memory_mb=512, processes=64, file_mb=16, disk_mb=64
 )
 """For one command of the agent."""
+
+_FIRST_IN_PATH = 'PATH="$1:$PATH" exec sh -c "$2"'
 
 Tree = dict[str, bytes]
 """A work tree: path -> content of every regular file."""
@@ -67,9 +71,16 @@ class SandboxWorkspace(Workspace):
         for path in changed:
             self._stamps.pop(path, None)
         env = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        completed = self._sandbox.run(["sh", "-c", command], env=env)
+        completed = self._sandbox.run(self._argv(command), env=env)
         self._known = self._look(tree)
         return completed, dict(self._known)
+
+    def _argv(self, command: str) -> list[str]:
+        """Returns the shell's arguments; `python` is the one that the repository needs."""
+        if isinstance(self._isolation, ContainerImage) and self._isolation.tests_python:
+            folder = posixpath.dirname(self._isolation.tests_python)
+            return ["sh", "-c", _FIRST_IN_PATH, "sh", folder, command]
+        return ["sh", "-c", command]
 
     def _look(self, tree: Tree) -> Tree:
         """Returns the work tree; reads only what was written since the last look."""

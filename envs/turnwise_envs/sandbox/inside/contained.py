@@ -21,6 +21,7 @@ from turnwise_envs.sandbox.limits import SandboxFileError
 
 _WATCH_MS = 40
 _CHUNK = 1 << 18
+_LOWEST_PRIORITY = 19
 _MOST_WAITING = 1 << 20
 """Bytes for a command that does not read them; then no more is taken from the trainer."""
 
@@ -149,6 +150,8 @@ class ContainerServer(Server):
         self._child_fd = os.pidfd_open(self.child)
 
     def _lower_limits(self) -> None:
+        # Commands share the container's processors with this process, which has to end them.
+        os.nice(_LOWEST_PRIORITY)
         # The kernel counts processes by user, and all containers have the same: here it is the
         # container's own limit that binds.
         self.limits["processes"] = 1 << 30

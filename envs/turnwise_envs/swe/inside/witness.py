@@ -4,7 +4,8 @@
 
 REQUEST is JSON: secret, tests (ids of pytest, or files), config (a file, or ""). REPORT is a line:
 a code of what follows, made with the secret, the exit code, a JUnit report in base 64. What the
-tests print goes to standard error.
+tests print goes to standard error. It runs with Python 3.6 and later, which repositories
+of their time need: what these cannot evaluate is quoted.
 """
 
 import base64
@@ -23,13 +24,13 @@ import pytest
 class Reporter:
     """A pytest plugin that keeps to the named tests and notes what came of each."""
 
-    def __init__(self, tests: list[str]) -> None:
+    def __init__(self, tests: "list[str]") -> None:
         self._named = frozenset(tests)
         self._phases: dict[str, list[tuple[str, str]]] = {}
         self._bad: dict[str, str] = {}
 
     @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+    def pytest_collection_modifyitems(self, items: "list[Any]") -> None:
         """Drops the tests that are not named."""
         items[:] = [item for item in items if self._is_named(item.nodeid)]
 
@@ -68,7 +69,7 @@ def _reason(report: Any) -> str:
     return lines[-1][:200]
 
 
-def _sender(secret: bytes, descriptor: int) -> Callable[[int, bytes], None]:
+def _sender(secret: bytes, descriptor: int) -> "Callable[[int, bytes], None]":
     def send(code: int, report: bytes) -> None:
         body = b"%d " % code + base64.b64encode(report)
         line = hmac.new(secret, body, hashlib.sha256).hexdigest().encode() + b" " + body
