@@ -102,6 +102,7 @@ def prepare_tiny(
     num_layers: int = 2,
     width: int = 64,
     num_tasks: int | None = None,
+    corpus_episodes: int = CORPUS_EPISODES,
 ) -> Path:
     """Makes the preset for some environments and saves it.
 
@@ -117,6 +118,7 @@ def prepare_tiny(
         num_layers: of the model.
         width: of the model.
         num_tasks: speak and learn the first so many tasks only; None takes all.
+        corpus_episodes: episodes that the tokenizer is trained on; more where names are many.
 
     Returns:
         The folder.
@@ -127,7 +129,7 @@ def prepare_tiny(
     if folder.exists():
         raise UsageError(f"folder must not exist yet, got {folder}. Choose another or remove it.")
     say = progress or (lambda line: None)
-    tokenizer = train_suite_tokenizer(env_ids, env_kwargs, seed, num_tasks=num_tasks)
+    tokenizer = train_suite_tokenizer(env_ids, env_kwargs, seed, corpus_episodes, num_tasks)
     model = build_tiny(tokenizer, seed, num_layers=num_layers, width=width)
     weights = sum(p.numel() for p in model.parameters())
     say(f"tiny preset: {len(tokenizer)} tokens, {num_layers} x {width}, {weights:,} weights")

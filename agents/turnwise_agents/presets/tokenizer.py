@@ -37,8 +37,9 @@ CHAT_TEMPLATE = (
 )
 """A user's message needs no marks: it starts where another ends, and ends at the answer's start."""
 
-_UNIT = re.compile(r" ?[a-z]+ \d+| ?[A-Za-z]+| ?\d+| ?[^\sA-Za-z\d]+|\s+")
-_NAME = re.compile(r" ?[a-z]+ \d+")
+# A longer number is a year or a price, which belongs to no noun.
+_NAME = re.compile(r" ?[a-z]+ \d{1,2}(?!\d)")
+_UNIT = re.compile(_NAME.pattern + r"| ?[A-Za-z]+| ?\d+| ?[^\sA-Za-z\d]+|\s+")
 _LONGEST_PHRASE = 12
 
 
