@@ -41,6 +41,9 @@ class TrainerConfig:
     """Seed of every random stream of the run."""
     iterations: int = 100
     """Iterations (collect + update) in all."""
+    max_env_steps: int = 0
+    """Start no iteration once so many environment steps are taken, discarded and verification
+    episodes counted; 0 sets no limit."""
     num_minibatches: int = 1
     """Optimiser steps per epoch; trajectories (or whole groups) are dealt out at random."""
     update_epochs: int = 1
@@ -137,9 +140,9 @@ class Trainer:
         try:
             if self.iteration == 0 and self.config.eval_every and self.evals:
                 self._track(self.evaluate())
-            while self.iteration < self.config.iterations:
+            while not self.finished:
                 metrics = self.iterate()
-                last = self.iteration == self.config.iterations or self._interrupted
+                last = self.finished or self._interrupted
                 every = self.config.eval_every
                 if every and self.evals and (self.iteration % every == 0 or last):
                     metrics.update(self.evaluate())
@@ -155,6 +158,13 @@ class Trainer:
         finally:
             restore_handler()
         return metrics
+
+    @property
+    def finished(self) -> bool:
+        """Whether the iterations or the environment steps of the configuration are used up."""
+        limit = self.config.max_env_steps
+        spent = limit > 0 and self.env_steps >= limit
+        return spent or self.iteration >= self.config.iterations
 
     @property
     def interrupted(self) -> bool:
