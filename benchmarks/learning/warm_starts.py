@@ -62,6 +62,20 @@ STARTS = {
         max_context_tokens=640,
         max_steps=1500,
     ),
+    "search": Start(
+        env_id="turnwise/MultiHopSearch-v0",
+        env_kwargs={
+            "hops": [1, 2],
+            "num_articles": 1200,
+            "difficulty": "easy",
+            "top_k": 1,
+            "max_turns": 6,
+        },
+        max_new_tokens=16,
+        max_context_tokens=384,
+        max_steps=1500,
+        corpus_episodes=1500,
+    ),
 }
 
 

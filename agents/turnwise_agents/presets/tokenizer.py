@@ -43,9 +43,7 @@ _NUMBERED = r" ?[a-z]+ \d{1,2}(?!\d)"
 """A noun with its number ("cabinet 1"); a longer number is a year or a price of no noun."""
 _NAME = re.compile(f"{_NUMBERED}|{_CODE}")
 # A code is the same piece whether a space stands before it or not: actions quote it without.
-_UNIT = re.compile(
-    rf"{_NUMBERED}|{_CODE}| (?={_CODE})| ?[A-Za-z]+| ?\d+| ?[^\sA-Za-z\d]+|\s+"
-)
+_UNIT = re.compile(rf"{_NUMBERED}|{_CODE}| (?={_CODE})| ?[A-Za-z]+| ?\d+| ?[^\sA-Za-z\d]+|\s+")
 _LONGEST_PHRASE = 12
 
 
