@@ -35,7 +35,7 @@ HOUSEHOLD = Experiment(
     arms={
         "grpo": Arm(
             words="--algorithm grpo",
-            settings=(SLOW, FAST, f"{SLOW} --algo.normalize-std False"),
+            settings=(SLOW, FAST, f"{SLOW} --algo.no-normalize-std"),
         ),
         "gigpo": Arm(
             words="--algorithm gigpo",
