@@ -17,6 +17,7 @@ import tyro
 
 from turnwise_agents.context import ContextConfig
 from turnwise_agents.presets.tiny import CORPUS_EPISODES, prepare_tiny
+from turnwise_agents.presets.tokenizer import MAX_PIECES
 from turnwise_agents.presets.warm_start import WarmStartConfig
 from turnwise_envs import UsageError
 
@@ -44,6 +45,8 @@ class Start:
     """Sampled success at which sloppy demonstrations stop."""
     corpus_episodes: int = CORPUS_EPISODES
     """Episodes that the tokenizer is trained on."""
+    max_pieces: int = MAX_PIECES
+    """Limit of the vocabulary."""
 
     def words(self, name: str) -> str:
         """Returns the words of `turnwise train` that go on from it."""
@@ -76,6 +79,14 @@ STARTS = {
         max_steps=1500,
         corpus_episodes=1500,
     ),
+    "webshop": Start(
+        env_id="turnwise/WebShop-v0",
+        env_kwargs={"num_products": 200, "max_turns": 8},
+        max_new_tokens=24,
+        max_context_tokens=1024,
+        max_steps=1500,
+        max_pieces=2560,
+    ),
 }
 
 
@@ -99,6 +110,7 @@ def make(name: str) -> None:
             max_new_tokens=start.max_new_tokens,
         ),
         corpus_episodes=start.corpus_episodes,
+        max_pieces=start.max_pieces,
     )
 
 

@@ -67,7 +67,7 @@ def test_names_and_phrases_are_single_tokens():
 def test_years_are_no_names():
     documents = [[f"It was built in {1900 + i % 50}."] for i in range(100)]
     tokenizer = train_tokenizer(documents)
-    assert pieces(tokenizer, "It was built in 1903.") [:2] == ["It was built in", " 1903"]
+    assert pieces(tokenizer, "It was built in 1903.")[:2] == ["It was built in", " 1903"]
 
 
 def test_a_turn_of_the_household_is_a_handful_of_tokens(tokenizer):

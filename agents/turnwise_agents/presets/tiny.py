@@ -19,7 +19,7 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from turnwise_agents.context import ChatContexts, ContextConfig
 from turnwise_agents.presets.demonstrations import messages
-from turnwise_agents.presets.tokenizer import train_tokenizer
+from turnwise_agents.presets.tokenizer import MAX_PIECES, train_tokenizer
 from turnwise_agents.presets.warm_start import WarmStartConfig
 from turnwise_agents.presets.warm_start import warm_start as warm_start_model
 from turnwise_envs.errors import UsageError
@@ -65,6 +65,7 @@ def train_suite_tokenizer(
     seed: int,
     episodes: int = CORPUS_EPISODES,
     num_tasks: int | None = None,
+    max_pieces: int = MAX_PIECES,
 ) -> Any:
     """Returns a tokenizer trained on episodes of these environments' (first `num_tasks`) tasks."""
     rng = np.random.default_rng([seed, 0])
@@ -75,7 +76,7 @@ def train_suite_tokenizer(
             messages(env, rng, num_tasks) for _ in range(max(1, episodes // len(env_ids)))
         ]
         env.close()
-    return train_tokenizer(documents)
+    return train_tokenizer(documents, max_pieces=max_pieces)
 
 
 def build_tiny(tokenizer: Any, seed: int, *, num_layers: int = 2, width: int = 64) -> Any:
@@ -103,6 +104,7 @@ def prepare_tiny(
     width: int = 64,
     num_tasks: int | None = None,
     corpus_episodes: int = CORPUS_EPISODES,
+    max_pieces: int = MAX_PIECES,
 ) -> Path:
     """Makes the preset for some environments and saves it.
 
@@ -119,6 +121,7 @@ def prepare_tiny(
         width: of the model.
         num_tasks: speak and learn the first so many tasks only; None takes all.
         corpus_episodes: episodes that the tokenizer is trained on; more where names are many.
+        max_pieces: limit of the vocabulary; what a token costs grows with it.
 
     Returns:
         The folder.
@@ -129,7 +132,9 @@ def prepare_tiny(
     if folder.exists():
         raise UsageError(f"folder must not exist yet, got {folder}. Choose another or remove it.")
     say = progress or (lambda line: None)
-    tokenizer = train_suite_tokenizer(env_ids, env_kwargs, seed, corpus_episodes, num_tasks)
+    tokenizer = train_suite_tokenizer(
+        env_ids, env_kwargs, seed, corpus_episodes, num_tasks, max_pieces
+    )
     model = build_tiny(tokenizer, seed, num_layers=num_layers, width=width)
     weights = sum(p.numel() for p in model.parameters())
     say(f"tiny preset: {len(tokenizer)} tokens, {num_layers} x {width}, {weights:,} weights")

@@ -24,6 +24,7 @@ from transformers import PreTrainedTokenizerFast
 
 ASSISTANT, END, SYSTEM, PAD = "<|assistant|>", "<|end|>", "<|system|>", "<|pad|>"
 SPECIAL_TOKENS = (PAD, END, ASSISTANT, SYSTEM)
+MAX_PIECES = 4096
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -52,7 +53,7 @@ def train_tokenizer(
     *,
     phrase_share: float = 0.04,
     min_documents: int = 2,
-    max_pieces: int = 4096,
+    max_pieces: int = MAX_PIECES,
 ) -> PreTrainedTokenizerFast:
     """Trains a tokenizer with a chat template.
 
