@@ -12,16 +12,20 @@ from warm_starts import STARTS
 
 SLOW, FAST = "--learner.learning-rate 1e-3", "--learner.learning-rate 2e-3"
 PLAIN = "--algo.no-normalize-std"
-EAGER = (
-    "--algo.trajectory-score mean --algo.reward-learning-rate-factor 4 "
-    "--algo.step-advantage-weight 0.5"
-)
-"""A reward model that keeps up with the policy; OPRL's third setting is the paper's."""
+MILD = "--algo.step-advantage-weight 0.3"
 SEEDS: dict[str, Any] = {"tuning_seeds": (0, 1), "seeds": (100, 101, 102, 103, 104)}
 SHARED = """
 Success is that of the episodes played in training: each task is drawn from 10,000 and played before
 it is trained on, 8 episodes a task. All runs start from one warm start, whose second phase taught
 it sloppy habits; a seed varies tasks, rollouts and updates.
+"""
+OPRL_NOTES = """
+OPRL was looked at on seed 900 first. A reward model that is trained faster than the policy (4 times
+its learning rate, sum or mean over turns, beta 0.05 or 0.5) tells all fresh pairs apart after ten
+iterations, and the policy collapses (success 0.03 to 0.14): that an episode is long is enough to
+tell that it fails, so the model makes whatever is said in late turns unlikely, and the step
+advantage, which divides by its own deviation, pulls the policy towards that model with full weight
+however little it knows. Two of its three settings therefore lower that weight.
 """
 
 
@@ -49,7 +53,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         arms={
             "grpo": arm("grpo", SLOW, FAST, f"{SLOW} {PLAIN}"),
             "gigpo": arm("gigpo", SLOW, FAST, f"{SLOW} --algo.step-advantage-weight 0.5"),
-            "oprl": arm("oprl", f"{SLOW} {EAGER}", f"{FAST} {EAGER}", SLOW),
+            "oprl": arm("oprl", f"{SLOW} {MILD}", f"{FAST} {MILD}", SLOW),
         },
         budget=20_000,
         extras=(
@@ -58,7 +62,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             "reward_model/accuracy",
             "time/scoring_share",
         ),
-        notes=SHARED,
+        notes=SHARED + OPRL_NOTES,
         **SEEDS,
     ),
     Experiment(
@@ -89,8 +93,8 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             "gigpo": arm("gigpo", SLOW, FAST, f"{SLOW} {PLAIN}"),
             "oprl": arm(
                 "oprl",
-                f"{SLOW} {EAGER}",
-                f"{FAST} {EAGER}",
+                f"{SLOW} {MILD}",
+                f"{FAST} {MILD}",
                 f"{SLOW} --algo.outcome-advantage rloo",
             ),
         },
