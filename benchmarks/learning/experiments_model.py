@@ -68,12 +68,12 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         name="model_search",
         title="Tiny language model in MultiHopSearch",
-        words=f"{common('search', groups=16)} --algo.kl-coef 0.001",
+        words=f"{common('search', groups=8)} --algo.kl-coef 0.001",
         arms={
             "grpo": arm("grpo", SLOW, FAST, f"{SLOW} {PLAIN}"),
             "igpo": arm("igpo", SLOW, FAST, f"{SLOW} --algo.normalization joint"),
         },
-        budget=16_000,
+        budget=8_000,
         extras=(
             "rollout/episodic_return",
             "rollout/episodic_length",
