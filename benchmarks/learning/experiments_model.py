@@ -84,9 +84,9 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         ),
         notes=SHARED
         + """
-Questions of one and two facts; episodes without an answer have the outcome 0 for GRPO and in two of
+Questions of one and two facts. Episodes without an answer have the outcome 0 for GRPO and in two of
 IGPO's settings; the paper's -2, its third, teaches to answer early. `credit/belief_first` and
-`belief_last` (log-probability of the gold answer per token, before anything was read and at the end)
+`belief_last` (log-probability of the gold answer per token, before reading and at the end)
 show that the answers are read, not remembered.
 """,
         **SEEDS,
