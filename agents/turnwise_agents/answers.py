@@ -150,8 +150,8 @@ def answer_beliefs(
         best_alias: take the best of several gold answers; else the first alone.
 
     Returns:
-        One list per trajectory, aligned with `belief_prompts`; NaN where no gold answer can be
-        given or its score is not finite.
+        One list per trajectory, aligned with `belief_prompts`; -inf where no gold answer can be
+        given, NaN where there is none or none has a finite score.
     """
     jobs: dict[tuple[tuple[int, ...], Answer], int] = {}
     wanted: list[list[list[int]]] = []
@@ -172,10 +172,15 @@ def answer_beliefs(
     means = [
         float(np.mean(row[answer.start :])) for row, (_, answer) in zip(scores, jobs, strict=True)
     ]
-    return [[_best([means[i] for i in row]) for row in rows] for rows in wanted]
+    return [
+        [_best([means[i] for i in row], given=bool(t.reference)) for row in rows]
+        for t, rows in zip(trajectories, wanted, strict=True)
+    ]
 
 
-def _best(values: Sequence[float]) -> float:
+def _best(values: Sequence[float], *, given: bool) -> float:
+    if given and not values:
+        return -math.inf
     return max((v for v in values if math.isfinite(v)), default=math.nan)
 
 

@@ -176,11 +176,11 @@ def test_equal_prompts_and_answers_are_scored_once():
     assert scorer.take_stats()["scored_tokens"] == 2 * 2
 
 
-def test_an_answer_that_is_not_on_the_menu_is_unknown():
+def test_an_answer_that_is_not_on_the_menu_has_probability_0():
     learner, answers = table([0.2, 0.8], [1.0])
     (row,) = answer_beliefs([trajectory([0, 1], ["owl"])], Scorer(learner), answers)
     assert math.exp(row[0]) == pytest.approx(0.8)
-    assert math.isnan(row[1])
+    assert row[1] == -math.inf
 
 
 def test_the_final_prompt_counts_only_where_the_episode_was_cut():

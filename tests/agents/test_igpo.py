@@ -180,6 +180,18 @@ def test_the_gain_into_the_last_prompt_of_a_cut_episode_is_a_channel_of_its_own(
     assert counted["a"][1] == pytest.approx(0.83205 - 0.70711, abs=1e-4)
 
 
+def test_an_answer_that_comes_onto_the_menu_is_a_gain_if_asked_for():
+    table = Table(None, None, 0.6, None)
+    played = group(trajectory("a", [0, 1, 2], 1.0), trajectory("b", [0, 3]))
+    algorithm = IGPO(IGPOConfig(belief="prob", unanswerable="zero"))
+    credit(algorithm, table, played)
+    first, second = played.trajectories
+    assert [turn.channels.get(GAIN) for turn in first.turns] == [0.0, pytest.approx(0.6), None]
+    assert second.turns[0].channels[GAIN] == 0.0
+    with pytest.raises(UsageError, match="has no log-probability"):
+        IGPOConfig(unanswerable="zero")
+
+
 def test_unscored_prompts_leave_the_statistics():
     table = Table(0.1, None, 0.6, 0.05)
     played = group(trajectory("a", [0, 1, 2], 1.0), trajectory("b", [0, 3]))

@@ -34,7 +34,8 @@ Deviations from the paper and from its published code:
 - Where the episode was cut before an answer, its last turn has a gain too, into
   `final_prompt_ids`. The paper has none there; it is a channel of its own: `credit_final_gain`.
 - A belief that is not finite, or an answer that cannot be given, leaves the gain into it out of the
-  statistics (ports take 0).
+  statistics (ports take 0). `unanswerable="zero"` counts the latter as probability 0, so that what
+  brings the answer onto a menu is a gain.
 - The curriculum of weights, off in the paper's runs, is replaced by a constant `gain_weight` on
   normalised gains (a factor before the normalisation cancels if gains are normalised separately).
 - The pages of `grpo` and `policy_gradient` hold for the rest: failed episodes, branches, groups of
@@ -70,6 +71,7 @@ from turnwise_agents.estimators.information_gain import Normalization
 from turnwise_agents.estimators.returns import Floats
 from turnwise_agents.estimators.table import TurnTable
 from turnwise_agents.types import Credit, Group, Trajectory
+from turnwise_envs.errors import UsageError
 
 GAIN, FINAL_GAIN, BELIEF = "information_gain", "final_information_gain", "belief"
 """Channels of a turn: its gain, the gain into the final prompt, the belief before it."""
@@ -102,6 +104,9 @@ class IGPOConfig(PolicyGradientConfig):
     format_penalty: float = 2.0
     """The outcome is minus this where the episode has no answer or a completion did not parse.
     Published code: 2."""
+    unanswerable: Literal["skip", "zero"] = "skip"
+    """A prompt at which the answer cannot be given (no such action on the menu) has no belief, or
+    belief 0, where belief="prob"."""
     aliases: Literal["best", "first"] = "best"
     """Which of several gold answers counts."""
     answer_prefix: str = ""
@@ -118,6 +123,12 @@ class IGPOConfig(PolicyGradientConfig):
         expect_choice("belief", self.belief, ("logprob", "prob"))
         expect_choice("normalization", self.normalization, ("separate", "joint"))
         expect_choice("outcome", self.outcome, ("score", "return"))
+        expect_choice("unanswerable", self.unanswerable, ("skip", "zero"))
+        if self.unanswerable == "zero" and self.belief != "prob":
+            raise UsageError(
+                f'belief must be "prob" for unanswerable="zero", got {self.belief!r}. '
+                "What cannot be given has no log-probability."
+            )
         expect_choice("aliases", self.aliases, ("best", "first"))
         expect_choice("std", self.std, ("unbiased", "population"))
         expect_range("gamma", self.gamma, 0.0, 1.0)
@@ -147,10 +158,17 @@ class IGPO(PolicyGradient):
             prefix=self.config.answer_prefix,
             best_alias=self.config.aliases == "best",
         )
-        rows = [np.exp(row) if self.config.belief == "prob" else np.array(row) for row in beliefs]
+        rows = [self.believed(row) for row in beliefs]
         for trajectory, row in zip(played, rows, strict=True):
             write_gains(trajectory, row)
         self._metrics = gain_metrics(played, rows)
+
+    def believed(self, logprobs: list[float]) -> Floats:
+        """Returns beliefs in the configured form; NaN where there is none."""
+        row = np.array(logprobs, dtype=np.float64)
+        if self.config.unanswerable == "skip":
+            row[np.isneginf(row)] = np.nan
+        return np.exp(row) if self.config.belief == "prob" else row
 
     def outcomes(self, table: TurnTable) -> Floats:
         """Returns [B]: the graded outcome, or minus the penalty where there is no proper answer."""

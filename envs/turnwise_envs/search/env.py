@@ -15,7 +15,7 @@ from turnwise_envs.search.corpus import Passage
 from turnwise_envs.search.expert import next_action, plan_queries, stated
 from turnwise_envs.search.grading import grade, normalize_answer
 from turnwise_envs.search.loaders import LoadedQuestions, resolve
-from turnwise_envs.search.question import Question, make_menu
+from turnwise_envs.search.question import Question, make_menu, readable
 from turnwise_envs.search.retriever import Retriever, expect_retriever, shared_retriever
 from turnwise_envs.search.tags import SearchR1Format
 from turnwise_envs.search.tasks import DEFAULT_HOPS, SPLITS, SearchTasks
@@ -69,7 +69,9 @@ class MultiHopSearchEnv(TextEnv):
     `action_format="search_r1"` takes `<search>query</search>`, `<read>title</read>` and
     `<answer>text</answer>` instead, and shows passages inside `<information>`. With
     `actions="menu"`, `admissible_actions` holds 12 queries, those of the expert among them, and 20
-    answers, one of which is right; typed text is answered all the same.
+    answers, one of which is right; typed text is answered all the same. With `menu_answers="read"`
+    an answer is offered only once it stands in the question or in a passage that was shown (yes, no
+    and numbers always), so that a policy cannot give what it has not read.
 
     Only the agent's own answer is graded: nothing that was retrieved is ever read as an action.
 
@@ -152,6 +154,7 @@ class MultiHopSearchEnv(TextEnv):
     | `difficulty` | "normal" | "easy": one wording; "hard": more distractors, aliases in mentions |
     | `reward` | "f1" | or "em" |
     | `top_k` | 3 | passages that a search shows at most |
+    | `menu_answers` | "all" | "read": a menu offers an answer once a text shown so far holds it |
     | `data_dir` | None | a file of questions, or a folder of them |
     | `corpus` | None | with `data_dir`: a JSONL file of passages instead of its paragraphs |
     | `retriever` | "bm25" | "dense" (a Hugging Face encoder) or "remote" (HTTP, `/retrieve`) |
@@ -187,6 +190,7 @@ class MultiHopSearchEnv(TextEnv):
         difficulty: str = "normal",
         reward: str = "f1",
         top_k: int = 3,
+        menu_answers: str = "all",
         data_dir: str | None = None,
         corpus: str | None = None,
         retriever: str | Retriever = "bm25",
@@ -200,11 +204,13 @@ class MultiHopSearchEnv(TextEnv):
         super().__init__(action_format=action_format, **common)
         if reward not in ("f1", "em"):
             raise UsageError(f'reward must be "f1" or "em", got {reward!r}.')
+        if menu_answers not in ("all", "read"):
+            raise UsageError(f'menu_answers must be "all" or "read", got {menu_answers!r}.')
         if type(top_k) is not int or not 1 <= top_k <= MAX_TOP_K:
             raise UsageError(f"top_k must be an integer in [1, {MAX_TOP_K}], got {top_k!r}.")
         if isinstance(retriever, str):
             expect_retriever(retriever, retriever_options or {})
-        self.reward, self.top_k = reward, top_k
+        self.reward, self.top_k, self.menu_answers = reward, top_k, menu_answers
         self._tagged = isinstance(self.action_format, SearchR1Format)
         if self._tagged:
             self.grammar = SearchR1Format.grammar
@@ -229,6 +235,7 @@ class MultiHopSearchEnv(TextEnv):
         self._found: set[int] = set()
         self._done: list[str] = []
         self._answer: str | None = None
+        self._text = ""
 
     # ---------------------------------------------------------------- tasks
 
@@ -255,6 +262,7 @@ class MultiHopSearchEnv(TextEnv):
             **paths,
             "reward": self.reward,
             "top_k": self.top_k,
+            "menu_answers": self.menu_answers,
             "retriever": self._retriever_name,
         }
 
@@ -288,6 +296,7 @@ class MultiHopSearchEnv(TextEnv):
         self._build(task)
         self._shown, self._best, self._found = {}, set(), set()
         self._done, self._answer = [], None
+        self._text = self._question.text
         return f"Question: {self._question.text}"
 
     def apply(self, action: str) -> StepResult:
@@ -328,6 +337,8 @@ class MultiHopSearchEnv(TextEnv):
         before = len(self._shown)
         self._shown.update(dict.fromkeys(passage.id for passage in passages))
         self._found |= stated(self._question, passages)
+        if self.menu_answers == "read":
+            self._text = "\n".join([self._text, *(f"{p.title}\n{p.text}" for p in passages)])
         if self._tagged:
             text = SearchR1Format.information(passages)
         else:
@@ -407,6 +418,8 @@ class MultiHopSearchEnv(TextEnv):
         if self._menu is None:
             assert self.task is not None
             self._menu = make_menu(self.task.id, self._question, self._queries())
+        if self.menu_answers == "read":
+            return readable(self._menu, self._question, self._text)
         return list(self._menu)
 
     def admissible_actions(self) -> list[str] | None:

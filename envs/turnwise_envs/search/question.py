@@ -98,3 +98,27 @@ def make_menu(task_id: str, question: Question, queries: Iterable[str]) -> list[
     actions = [f"search[{query}]" for query in asked]
     actions += [f"answer[{answer}]" for answer in answers.values()]
     return Draws(seed_of("menu", task_id)).shuffled(actions)
+
+
+def readable(menu: Iterable[str], question: Question, text: str) -> list[str]:
+    """Returns a menu without the answers that nobody can have read.
+
+    Args:
+        menu: as from `make_menu`.
+        question: what is asked; its right answer counts under every alias.
+        text: the question and all that was shown.
+
+    Returns:
+        All searches; and the answers that stand in `text`, word for word as the grader sees them,
+        or are yes, no or a number.
+    """
+    words = f" {normalize_answer(text)} "
+    kept = []
+    for action in menu:
+        verb, _, rest = action.partition("[")
+        answer = rest.removesuffix("]")
+        forms = question.references if answer == question.answer else [answer]
+        offered = any(f" {normalize_answer(form)} " in words for form in forms)
+        if verb != "answer" or offered or answer in ("yes", "no") or answer.isdigit():
+            kept.append(action)
+    return kept
