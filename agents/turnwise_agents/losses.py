@@ -15,7 +15,7 @@ from torch import Tensor
 from turnwise_agents.estimators.checks import expect_choice, expect_equal_shape, expect_rank
 
 if TYPE_CHECKING:
-    from turnwise_agents.algorithms.base import Norms
+    from turnwise_agents.batch import Norms
 
 KLEstimator = Literal["k1", "k2", "k3"]
 LossAggregation = Literal["token", "turn", "sequence", "trajectory", "constant"]

@@ -1,6 +1,8 @@
 """The implicit process reward model: a second policy whose log-ratio to the policy is a reward.
 
-    S_{i,t} = sum over the tokens of turn t of  log pi_phi - log pi_old
+    S_{i,t} = sum over the tokens of turn t of  log pi_phi - log pi_base
+
+pi_base is the policy that sampled, or another of the learner's models.
 
 It is trained by preferences between whole trajectories, with the exact gradient of `two_pass`.
 """
@@ -33,6 +35,7 @@ class ImplicitRewardModel:
         model: its name.
         table: the turns.
         beta: scale of the reward.
+        base: what it is compared with, "policy" or the name of another model.
         mean: a trajectory's score is the mean over its turns, not their sum.
         micro_batch_tokens: upper limit of rows times longest row in a forward.
     """
@@ -44,6 +47,7 @@ class ImplicitRewardModel:
         table: TurnTable,
         *,
         beta: float,
+        base: str = "policy",
         mean: bool = False,
         micro_batch_tokens: int = 16384,
     ) -> None:
@@ -51,6 +55,7 @@ class ImplicitRewardModel:
         self.scorer = services.scorer
         self.model = model
         self.beta = beta
+        self.base = base
         self.mean = mean
         self.micro_batch_tokens = micro_batch_tokens
         self._num_turns = len(table.turns)
@@ -63,7 +68,7 @@ class ImplicitRewardModel:
         self._names = names
 
     def log_ratios(self) -> Floats:
-        """Returns [S]: log pi_phi - log pi_old of every turn's action, 0 where not trainable.
+        """Returns [S]: log pi_phi - log pi_base of every turn's action, 0 where not trainable.
 
         Both are computed by the learner in the same batches, so equal weights give exactly 0.
         """
@@ -109,10 +114,10 @@ class ImplicitRewardModel:
     def _contribution(self, micro: list[Segment]) -> Contribution:
         """Returns (turn [n], log-ratio [n]) of the micro-batch's trained tokens."""
         training = torch.is_grad_enabled()
-        # pi_old has no gradient in phi, so the second pass does without it.
-        others = frozenset() if training else frozenset({"policy"})
+        # pi_base has no gradient in phi, so the second pass does without it.
+        others = frozenset() if training else frozenset({self.base})
         outputs = self.learner.forward(micro, models=others, model=self.model)
-        values = outputs.logprobs if training else outputs.logprobs - outputs.models["policy"]
+        values = outputs.logprobs if training else outputs.logprobs - outputs.models[self.base]
         self.scorer.count(
             tokens=sum(len(s.input_ids) for s in micro) * (1 + len(others)),
             forwards=1 + len(others),

@@ -77,13 +77,17 @@ class Scorer:
         models: frozenset[str] = frozenset(),
     ) -> dict[str, TokenScores]:
         """Returns per-token numbers of whole episodes; see `token_scores.token_scores`."""
-        return token_scores(
+        started = time.perf_counter()
+        found = token_scores(
             trajectories,
             self.learner,
             values=values,
             models=models,
             max_batch_tokens=self.max_batch_tokens,
+            count=lambda tokens, forwards: self.count(tokens=tokens, forwards=forwards),
         )
+        self.count(seconds=time.perf_counter() - started)
+        return found
 
     def _score(
         self,

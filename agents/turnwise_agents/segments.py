@@ -14,7 +14,7 @@ from itertools import islice
 import numpy as np
 import torch
 
-from turnwise_agents.algorithms.base import Batch, Norms
+from turnwise_agents.batch import Batch, Norms
 from turnwise_agents.types import Credit, Generation, Segment, Trajectory, Turn
 
 

@@ -6,7 +6,7 @@ number of turns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ def token_scores(
     values: bool = False,
     models: frozenset[str] = frozenset(),
     max_batch_tokens: int = 16_384,
+    count: Callable[[int, int], None] | None = None,
 ) -> dict[str, TokenScores]:
     """Scores every trainable token, without gradient.
 
@@ -37,6 +38,7 @@ def token_scores(
         values: whether to return the value head's output at the position that predicts the token.
         models: further models whose log-probabilities are wanted.
         max_batch_tokens: rows times longest row of one forward.
+        count: told (tokens, forwards) of every batch.
 
     Returns:
         "logprobs" (of the policy), "values" where asked for, and the name of each further model.
@@ -47,6 +49,9 @@ def token_scores(
     needs = frozenset({"values"} if values else ())
     for micro in microbatches(items, max_batch_tokens, whole_groups=False):
         outputs = learner.forward(micro, needs, models)
+        if count is not None:
+            forwards = 1 + len(models)
+            count(sum(len(s.input_ids) for s in micro) * forwards, forwards)
         found: dict[str, Tensor] = {"logprobs": outputs.logprobs, **outputs.models}
         if outputs.values is not None:
             found["values"] = outputs.values

@@ -294,6 +294,8 @@ class ConsoleTracker:
             total = metrics.get("time/iteration_s", sum(spent))
             text.append(f"  {total:.1f}", style="default")
             text.append(f" ({'+'.join(f'{s:.1f}' for s in spent)})", style="dim")
+        if "time/scoring_share" in metrics:
+            text.append(f" {metrics['time/scoring_share']:.0%} scoring", style="dim")
         return text
 
     @staticmethod

@@ -75,11 +75,27 @@ def play_episode(
 
 
 def expert_policy(env: gym.Env[str, str]) -> Agent:
-    """Returns the agent that says, in the environment's action format, what its oracle would do."""
-    inner: Any = env.unwrapped
+    """Returns the agent that says, in the environment's action format, what its oracle would do.
 
+    It raises `UsageError` where there is no plan.
+    """
+    inner: Any = env.unwrapped
+    return _planned(inner, inner.expert_action)
+
+
+def demonstrator_policy(env: gym.Env[str, str], seed: int = 0) -> Agent:
+    """Returns the agent of `env.demonstration_action`, with a random stream of its own.
+
+    It raises `UsageError` where there is no plan.
+    """
+    inner: Any = env.unwrapped
+    rng = np.random.default_rng(seed)
+    return _planned(inner, lambda: inner.demonstration_action(rng))
+
+
+def _planned(inner: Any, plan: Callable[[], str | None]) -> Agent:
     def act(observation: str, info: dict[str, Any]) -> str:
-        action = inner.expert_action()
+        action = plan()
         if action is None:
             raise UsageError(
                 f"task_id must be a task with a known plan, got {info['task_id']!r}. "
@@ -118,9 +134,13 @@ def export_demonstrations(
     path: str | Path,
     *,
     first: int = 0,
+    oracle: bool = False,
     **kwargs: Any,
 ) -> int:
-    """Writes expert episodes as chat JSON lines, for supervised warm starts.
+    """Writes demonstrations as chat JSON lines, for supervised warm starts.
+
+    The demonstrator uses only what it was shown, and may fail; imitating the oracle, which knows
+    what is hidden, teaches guessing.
 
     A line is `{"messages": [system, user, assistant, ...], "env_id", "split", "task_id"}`, with
     `"tools"` where the action format has them. The file appears whole or not at all.
@@ -131,6 +151,7 @@ def export_demonstrations(
         count: number of tasks.
         path: the file, replaced where it exists.
         first: index of the first task.
+        oracle: let the oracle play (`env.expert_action`).
         **kwargs: further arguments of `gym.make`, such as `action_format="tool_json"`.
 
     Returns:
@@ -153,7 +174,8 @@ def export_demonstrations(
     try:
         with open(draft, "w", encoding="ascii") as file:
             for index in range(first, first + count):
-                episode = play_episode(env, expert_policy(env), options={"task_index": index})
+                player = expert_policy(env) if oracle else demonstrator_policy(env, index)
+                episode = play_episode(env, player, options={"task_index": index})
                 turns += len(episode.completions)
                 file.write(json.dumps(_chat(env, env_id, episode)) + "\n")
         os.replace(draft, path)

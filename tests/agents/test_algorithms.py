@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turnwise_agents.algorithms import ALGORITHMS, load_algorithm
-from turnwise_agents.algorithms.base import Norms, Outputs
+from turnwise_agents.algorithms.base import Outputs
 from turnwise_agents.algorithms.gigpo import GiGPO, GiGPOConfig
 from turnwise_agents.algorithms.grpo import GRPO, GRPOConfig
 from turnwise_agents.algorithms.reinforce import REINFORCE, REINFORCEConfig
 from turnwise_agents.algorithms.rloo import RLOO
+from turnwise_agents.batch import Norms
 from turnwise_agents.rewards import InvalidActionPenalty, turns_of
 from turnwise_agents.segments import count_norms, make_batch, segments
 from turnwise_agents.types import Generation, Group, RolloutSpec, Trajectory, Turn

@@ -170,6 +170,18 @@ def test_warmup_shows_in_the_metrics():
     assert [sgd_like(learner)["learning_rate"] for _ in range(3)] == [0.5, 1.0, 1.0]
 
 
+def test_a_model_that_steps_rarely_warms_up_with_the_policy():
+    learner = HFLearner(make_model(), HFLearnerConfig(learning_rate=1.0, warmup_steps=4))
+    learner.add_model("judge", trainable=True, learning_rate_factor=2.0)
+    rates = []
+    for _ in range(3):
+        learner.backward(learner.forward(SEGMENTS, model="judge").logprobs.sum())
+        rates.append(learner.step()["judge/learning_rate"])
+        sgd_like(learner)
+        sgd_like(learner)
+    assert rates == [0.5, 1.5, 2.0]
+
+
 def test_frozen_copy_stays_and_trainable_copy_learns():
     learner = HFLearner(make_model(), HFLearnerConfig(learning_rate=0.01))
     learner.add_model("ref")

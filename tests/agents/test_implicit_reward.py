@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_model import small_model
 
-from turnwise_agents.algorithms.base import Norms, Services
+from turnwise_agents.algorithms.base import Services
+from turnwise_agents.batch import Norms
 from turnwise_agents.estimators import preference_pairs, step_reward_advantages
 from turnwise_agents.estimators.table import TurnTable
 from turnwise_agents.learners.hf import HFLearner, HFLearnerConfig

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from turnwise_agents import losses
-from turnwise_agents.algorithms.base import Norms
+from turnwise_agents.batch import Norms
 
 ONE = torch.ones(1, 1, dtype=torch.bool)
 

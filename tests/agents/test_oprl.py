@@ -155,6 +155,19 @@ def test_more_epochs_of_the_reward_model():
     assert made.trajectories[0].turns[0].channels[CHANNEL] == pytest.approx(0.10)
 
 
+@pytest.mark.parametrize(("base", "expected"), [("old", 0.05 * (2 - 1)), ("initial", 0.05 * 2)])
+def test_what_the_policy_has_learnt_counts_against_a_step_unless_the_base_is_initial(
+    base, expected
+):
+    algorithm = OPRL(OPRLConfig(**PLAIN, base=base))
+    services = services_with((2.0, 4.0, 1.0, -1.0), algorithm)
+    made = example()
+    p = OLD * math.exp(1.0)
+    services.learner.weights()[0, :2] = math.log(p), math.log(1 - p)
+    algorithm.shape([made], services)
+    assert made.trajectories[0].turns[0].channels[CHANNEL] == pytest.approx(expected)
+
+
 def test_penalties_enter_the_outcome():
     made = example()
     made.trajectories[1].turns[0].action_is_valid = False
@@ -223,6 +236,7 @@ def test_defaults_are_the_papers():
         "step_normalization": "std",
         "outcome": "return",
         "success_threshold": 0.0,
+        "base": "old",
         "trajectory_score": "sum",
         "rewards_from": "before_update",
         "reward_epochs": 1,
@@ -236,6 +250,7 @@ def test_defaults_are_the_papers():
         ({"outcome_advantage": "ppo"}, "outcome_advantage"),
         ({"step_normalization": "batch"}, "step_normalization"),
         ({"outcome": "f1"}, "outcome"),
+        ({"base": "sft"}, "base"),
         ({"trajectory_score": "last"}, "trajectory_score"),
         ({"rewards_from": "now"}, "rewards_from"),
         ({"group_size": 1}, "group_size must be at least 2 for OPRL, got 1"),

@@ -64,6 +64,12 @@ def test_names_and_phrases_are_single_tokens():
     assert " mug" in pieces(tokenizer, "Put a clean mug in it.")
 
 
+def test_years_are_no_names():
+    documents = [[f"It was built in {1900 + i % 50}."] for i in range(100)]
+    tokenizer = train_tokenizer(documents)
+    assert pieces(tokenizer, "It was built in 1903.")[:2] == ["It was built in", " 1903"]
+
+
 def test_a_turn_of_the_household_is_a_handful_of_tokens(tokenizer):
     assert len(pieces(tokenizer, "go to fridge 1")) == 2
     assert len(pieces(tokenizer, "take mug 1 from cabinet 1")) == 4

@@ -7,6 +7,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from turnwise_agents.learners.hf import HFLearner
 from turnwise_agents.scorer import Scorer
+from turnwise_agents.types import Generation, Trajectory, Turn
 from turnwise_envs.errors import UsageError
 
 PROMPTS = [[1, 2, 3], [4], [5, 6, 7, 8, 9, 10, 11], [12, 13]]
@@ -59,6 +60,41 @@ def test_values_and_other_models():
         scorer.learner.model.lm_head.weight.mul_(3.0)
     assert scorer.logprobs(PROMPTS, COMPLETIONS, model="ref") == before
     assert scorer.logprobs(PROMPTS, COMPLETIONS) != before
+
+
+def test_whole_episodes_count_as_scoring():
+    scorer = make_scorer()
+    scorer.learner.add_head("values")
+    scorer.learner.add_model("ref")
+    played = [
+        Trajectory(
+            env_id="",
+            task_id="",
+            group_id="",
+            trajectory_id=str(prompt),
+            turns=[
+                Turn(
+                    turn_index=0,
+                    observation="",
+                    generations=[
+                        Generation(
+                            prompt_ids=prompt,
+                            completion_ids=completion,
+                            sampler_logprobs=[0.0] * len(completion),
+                        )
+                    ],
+                )
+            ],
+        )
+        for prompt, completion in zip(PROMPTS, COMPLETIONS, strict=True)
+        if completion
+    ]
+    scorer.tokens(played, values=True, models=frozenset({"ref"}))
+    stats = scorer.take_stats()
+    tokens = sum(len(p) + len(c) for p, c in zip(PROMPTS, COMPLETIONS, strict=True) if c)
+    assert stats["scored_tokens"] == 2 * tokens  # by the policy and by "ref"
+    assert stats["scoring_forwards"] == 2
+    assert stats["scoring_s"] > 0
 
 
 def test_nothing_to_score_and_wrong_lists():

@@ -84,15 +84,17 @@ def test_console_prints_whole_plain_lines_into_a_pipe():
     tracker = ConsoleTracker(Console(file=out, width=40), patience=2)
     tracker.log(0, {"eval/valid_seen/success_rate": 0.125, "eval/valid_seen/errors": 2.0})
     tracker.log(1, METRICS)
-    for iteration in (2, 3, 4):
+    for iteration in (2, 3):
         tracker.log(iteration, METRICS)
+    tracker.log(4, {**METRICS, "time/scoring_share": 0.124})
     lines = out.getvalue().splitlines()
     assert "\x1b" not in out.getvalue()
     assert " ".join(lines[0].split()) == "0 evaluation valid_seen: success 12.5%, 2 ERRORS"
     assert lines[1].split()[:3] == ["iter", "success", "return"]
     assert lines[2].split()[:5] == ["1", "25%", "1.50", "12.0", "40%"]
     assert "12.3k" in lines[2]
-    assert "1.7 (1.0+0.1+0.5)" in lines[2]
+    assert lines[2].endswith("1.7 (1.0+0.1+0.5)")
+    assert lines[-1].endswith("1.7 (1.0+0.1+0.5) 12% scoring")
     assert "Invalid actions: 40%" in lines[4]  # after two iterations, and once
     assert len(lines) == 7
 

@@ -71,6 +71,27 @@ def test_demonstrations_are_chats_that_replay(tmp_path, action_format):
     assert said == turns
 
 
+class HintEnv(two_rooms.TwoRoomsEnv):
+    def demonstration_action(self, rng):
+        return "look" if self.turn == 0 else self.expert_action()
+
+
+def test_demonstrations_are_the_demonstrators_unless_the_oracle_is_asked_for(tmp_path):
+    gym.register("HintEnv-v0", HintEnv, disable_env_checker=True)
+    try:
+        paths = [tmp_path / name for name in ("shown", "oracle")]
+        for path, oracle in zip(paths, (False, True), strict=True):
+            export_demonstrations("HintEnv-v0", "valid", 1, path, oracle=oracle)
+    finally:
+        del gym.registry["HintEnv-v0"]
+    said = [
+        [m["content"] for m in json.loads(path.read_text())["messages"] if m["role"] == "assistant"]
+        for path in paths
+    ]
+    assert said[0][0] == "look"
+    assert said[1] == said[0][1:]
+
+
 def test_demonstrations_know_the_size_of_the_split(tmp_path):
     with pytest.raises(UsageError, match="split's 8 tasks, got 9"):
         export_demonstrations(two_rooms.ENV_ID, "valid", 9, tmp_path / "chats.jsonl")

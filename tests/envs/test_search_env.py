@@ -209,6 +209,23 @@ def test_the_expert_searches_and_solves(split):
     assert actions[-1].startswith("answer[")
 
 
+def test_the_demonstrator_asks_for_nothing_that_it_was_not_shown():
+    env = gym.make(ID, top_k=1, difficulty="easy", expose_reference=True)
+    rng = np.random.default_rng(0)
+    solved = 0
+    for index in range(70):
+        _, info = env.reset(options={"task_index": index})
+        facts = [fact.partition(": ")[2] for fact in info["evidence"]]
+        over = False
+        while not over:
+            action = env.unwrapped.demonstration_action(rng)
+            assert action.startswith("answer[") or not any(fact in action for fact in facts)
+            _, _, terminated, truncated, info = env.step(action)
+            over = terminated or truncated
+        solved += info["success"]
+    assert solved >= 65  # long counts run out of turns
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("difficulty", ["easy", "normal", "hard"])

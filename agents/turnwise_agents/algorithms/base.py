@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from torch import Tensor
 
-from turnwise_agents.types import Credit, Group, RolloutSpec, Segment
+from turnwise_agents.batch import Batch
+from turnwise_agents.types import Credit, Group, RolloutSpec
 from turnwise_envs.errors import UsageError
 
 if TYPE_CHECKING:
@@ -93,40 +94,6 @@ class Outputs:
     entropy: Tensor | None = None
     values: Tensor | None = None
     models: dict[str, Tensor] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Norms:
-    """Counts over the whole minibatch (all ranks), taken before it is cut into micro-batches."""
-
-    tokens: int
-    segments: int
-    trajectories: int
-    groups: int
-    turns: int = 1
-
-
-@dataclass
-class Batch:
-    """A micro-batch, padded to [B, L] on the learner's device.
-
-    Attributes:
-        segments: the records, in row order.
-        loss_mask: [B, L] bool.
-        advantages, old_logprobs, sampler_logprobs: [B, L], 0 outside the mask.
-        turn_indices: [B, L] int, -1 outside completions.
-        extras: name -> [B, L], from `Credit.extras`, 0 outside the mask.
-        norms: counts of the whole minibatch; the loss is a SUM divided by one of them.
-    """
-
-    segments: list[Segment]
-    loss_mask: Tensor
-    advantages: Tensor
-    old_logprobs: Tensor
-    sampler_logprobs: Tensor
-    turn_indices: Tensor
-    norms: Norms
-    extras: dict[str, Tensor] = field(default_factory=dict)
 
 
 class TaskPool(Protocol):

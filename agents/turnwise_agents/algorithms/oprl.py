@@ -23,6 +23,8 @@ Deviations from the paper and from its published code:
   no gradient reaches it and r pulls to the initial model.
 - The step statistics hold every step; the published code's baseline holds one arbitrary step of
   each trajectory. Its default divides by the largest |r|: `step_normalization="max"`.
+- Against pi_old, r falls for all that the policy has learnt and phi has not yet: A^S pulls back to
+  phi where the policy moves faster. `base="initial"` compares phi with what it was.
 - The trajectory's log-ratio is the sum over its steps, as in the paper; the code takes the mean:
   `trajectory_score="mean"`. All pairs better x worse of a group count once each, of any rank.
 - The paper takes step rewards from the model before its update (Algorithm 1) and after it
@@ -44,7 +46,10 @@ Explanation of the logged metrics, besides those of `policy_gradient`:
   (ties count half), and mean difference of scores, both before the update, that is on episodes
   the model was not trained on. `reward_model/loss`: ln 2 says that it knows nothing.
 - `reward_model/pairs`, `groups_without_pairs`: number of pairs; share of groups without spread.
-- `reward_model/step_reward_std`: of all step rewards. `reward_model/grad_norm`: of its update.
+- `reward_model/step_reward_std`: of all step rewards. `reward_model/grad_norm`: of its update. An
+  accuracy near 1 beside a growing deviation says that the model tells long episodes from short ones
+  by making all that is said in late turns unlikely, and A^S, which is divided by that deviation,
+  pulls the policy after it: lower `reward_learning_rate_factor` or `step_advantage_weight`.
 - `judge/score`, `judge/void_share`: mean score; share of episodes without a sound one, which are
   void; `time/judge_s`: seconds. With outcome="judge".
 - `time/scoring_share`: what the reward model's forwards and its update cost.
@@ -77,7 +82,7 @@ from turnwise_agents.reward_model import ImplicitRewardModel, pair_metrics
 from turnwise_agents.types import Group
 from turnwise_envs.errors import UsageError
 
-MODEL, CHANNEL = "reward", "implicit_reward"
+MODEL, INITIAL, CHANNEL = "reward", "ref", "implicit_reward"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +111,9 @@ class OPRLConfig(GRPOConfig):
     success_threshold: float | None = 0.0
     """Outcomes above it are successes and preferred to the others; None prefers the higher of two.
     Paper: 0, SOTOPIA 6."""
+    base: Literal["old", "initial"] = "old"
+    """What the reward model is compared with: the policy that sampled (paper), or the initial one
+    (PRIME, arXiv:2502.01456)."""
     trajectory_score: Literal["sum", "mean"] = "sum"
     """Of a trajectory's step rewards in the preference. Paper: sum; published code: mean."""
     rewards_from: Literal["before_update", "after_update"] = "before_update"
@@ -124,6 +132,7 @@ class OPRLConfig(GRPOConfig):
             "step_normalization", self.step_normalization, ("std", "leave_one_out", "max")
         )
         expect_choice("outcome", self.outcome, ("return", "score", "judge"))
+        expect_choice("base", self.base, ("old", "initial"))
         expect_choice("trajectory_score", self.trajectory_score, ("sum", "mean"))
         expect_choice("rewards_from", self.rewards_from, ("before_update", "after_update"))
         if self.group_size < 2:
@@ -152,6 +161,8 @@ class OPRL(TwoLevelGRPO):
         super().setup(learner)
         factor = self.config.reward_learning_rate_factor
         learner.add_model(MODEL, trainable=True, learning_rate_factor=factor)
+        if self.config.base == "initial":
+            learner.add_model(INITIAL)
 
     def shape(self, groups: list[Group], services: Services) -> None:
         """Writes the step rewards and trains the reward model."""
@@ -165,6 +176,7 @@ class OPRL(TwoLevelGRPO):
             MODEL,
             table,
             beta=self.config.beta,
+            base=INITIAL if self.config.base == "initial" else "policy",
             mean=self.config.trajectory_score == "mean",
             micro_batch_tokens=self.config.micro_batch_tokens,
         )

@@ -39,6 +39,7 @@ Explanation of the logged metrics, besides those of `policy_gradient`:
 - `loss/value_loss`, `loss/value_clip_fraction`: of V; steps whose value is held back by the clip.
 - `credit/explained_variance` of R by V before the update: 1 is a perfect critic, 0 a useless one,
   below 0 a harmful one. `credit/value_mean` and `credit/return_mean`: of V and R.
+- `time/scoring_share`: share of the iteration's time that the values took.
 """
 
 from __future__ import annotations

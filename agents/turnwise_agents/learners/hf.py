@@ -42,11 +42,11 @@ class HFLearnerConfig:
     max_grad_norm: float = 1.0
     """Global gradient norm is clipped to this; 0 leaves it."""
     warmup_steps: int = 0
-    """Optimiser steps over which the learning rate rises linearly."""
+    """Optimiser steps of the policy over which all learning rates rise linearly."""
     lr_schedule: Schedule = "constant"
     """"constant", "linear" or "cosine" (to 0 at total_steps)."""
     total_steps: int = 0
-    """Optimiser steps at which a falling schedule ends."""
+    """Optimiser steps of the policy at which a falling schedule ends."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of weights and activations; bfloat16 weights are trained through float32 copies."""
     device: str = "auto"
@@ -181,15 +181,16 @@ class HFLearner:
             "name/grad_norm".
         """
         metrics: dict[str, float] = {}
+        # A model that steps more rarely than the policy would still warm up when the run ends.
+        factor = schedule_factor(
+            self._optimizers["policy"].steps,
+            self.config.warmup_steps,
+            self.config.lr_schedule,
+            self.config.total_steps,
+        )
         for name, optimizer in self._optimizers.items():
             if not optimizer.has_gradient:
                 continue
-            factor = schedule_factor(
-                optimizer.steps,
-                self.config.warmup_steps,
-                self.config.lr_schedule,
-                self.config.total_steps,
-            )
             prefix = "" if name == "policy" else f"{name}/"
             metrics[f"{prefix}grad_norm"] = optimizer.step(factor)
             metrics[f"{prefix}learning_rate"] = optimizer.learning_rate * factor

@@ -20,7 +20,7 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from turnwise_agents.context import ChatContexts, ContextConfig, system_message
 from turnwise_agents.presets.demonstrations import messages
-from turnwise_agents.presets.tokenizer import train_tokenizer
+from turnwise_agents.presets.tokenizer import MAX_PIECES, train_tokenizer
 from turnwise_agents.presets.warm_start import WarmStartConfig
 from turnwise_agents.presets.warm_start import warm_start as warm_start_model
 from turnwise_envs.errors import UsageError
@@ -68,6 +68,7 @@ def train_suite_tokenizer(
     seed: int,
     episodes: int = CORPUS_EPISODES,
     num_tasks: int | None = None,
+    max_pieces: int = MAX_PIECES,
     instructions: Sequence[str] = (),
 ) -> Any:
     """Returns a tokenizer trained on episodes of these environments' (first `num_tasks`) tasks.
@@ -86,7 +87,7 @@ def train_suite_tokenizer(
                 document |= set(_SENTENCE_ENDS.split(system_message(env.unwrapped, told)))
             documents.append(document)
         env.close()
-    return train_tokenizer(documents)
+    return train_tokenizer(documents, max_pieces=max_pieces)
 
 
 def build_tiny(tokenizer: Any, seed: int, *, num_layers: int = 2, width: int = 64) -> Any:
@@ -113,6 +114,8 @@ def prepare_tiny(
     num_layers: int = 2,
     width: int = 64,
     num_tasks: int | None = None,
+    corpus_episodes: int = CORPUS_EPISODES,
+    max_pieces: int = MAX_PIECES,
     instructions: Sequence[str] = (),
 ) -> Path:
     """Makes the preset for some environments and saves it.
@@ -129,6 +132,8 @@ def prepare_tiny(
         num_layers: of the model.
         width: of the model.
         num_tasks: speak and learn the first so many tasks only; None takes all.
+        corpus_episodes: episodes that the tokenizer is trained on; more where names are many.
+        max_pieces: limit of the vocabulary; what a token costs grows with it.
         instructions: learn from demonstrators that were told one of these, in turn, and so to heed
             what they heed; the default is the worlds' own.
 
@@ -148,7 +153,13 @@ def prepare_tiny(
         raise UsageError(f"folder must not exist yet, got {folder}. Choose another or remove it.")
     say = progress or (lambda line: None)
     tokenizer = train_suite_tokenizer(
-        env_ids, env_kwargs, seed, num_tasks=num_tasks, instructions=instructions
+        env_ids,
+        env_kwargs,
+        seed,
+        corpus_episodes,
+        num_tasks,
+        instructions=instructions,
+        max_pieces=max_pieces,
     )
     model = build_tiny(tokenizer, seed, num_layers=num_layers, width=width)
     weights = sum(p.numel() for p in model.parameters())

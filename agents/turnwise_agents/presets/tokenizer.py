@@ -3,7 +3,7 @@
 Small models copy names far better when a name is one token, and short conversations are what makes
 a laptop fast enough. So the vocabulary holds
 
-1. names with their number (" cabinet 1"), and words;
+1. names with their number (" cabinet 1"), codes ("B07XJ8"), and words;
 2. phrases that recur between names ("You arrive at", ", you see a"), never one that holds a name,
    with a number or without ("put a clean" and " apple" stay apart);
 3. all 256 bytes, so that any text comes back as it went in.
@@ -24,6 +24,7 @@ from transformers import PreTrainedTokenizerFast
 
 ASSISTANT, END, SYSTEM, PAD = "<|assistant|>", "<|end|>", "<|system|>", "<|pad|>"
 SPECIAL_TOKENS = (PAD, END, ASSISTANT, SYSTEM)
+MAX_PIECES = 4096
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -37,8 +38,13 @@ CHAT_TEMPLATE = (
 )
 """A user's message needs no marks: it starts where another ends, and ends at the answer's start."""
 
-_UNIT = re.compile(r" ?[a-z]+ \d+| ?[A-Za-z]+| ?\d+| ?[^\sA-Za-z\d]+|\s+")
-_NAME = re.compile(r" ?[a-z]+ \d+")
+_CODE = r"(?=[A-Za-z]*\d)[A-Za-z\d]*[A-Za-z][A-Za-z\d]*"
+"""A word of letters and digits ("B07XJ8")."""
+_NUMBERED = r" ?[a-z]+ \d{1,2}(?!\d)"
+"""A noun with its number ("cabinet 1"); a longer number is a year or a price of no noun."""
+_NAME = re.compile(f"{_NUMBERED}|{_CODE}")
+# A code is the same piece whether a space stands before it or not: actions quote it without.
+_UNIT = re.compile(rf"{_NUMBERED}|{_CODE}| (?={_CODE})| ?[A-Za-z]+| ?\d+| ?[^\sA-Za-z\d]+|\s+")
 _LONGEST_PHRASE = 12
 
 
@@ -47,7 +53,7 @@ def train_tokenizer(
     *,
     phrase_share: float = 0.04,
     min_documents: int = 2,
-    max_pieces: int = 4096,
+    max_pieces: int = MAX_PIECES,
 ) -> PreTrainedTokenizerFast:
     """Trains a tokenizer with a chat template.
 
@@ -89,7 +95,7 @@ def _candidates(
         name.rpartition(" ")[0].strip()
         for document in texts
         for text in document
-        for name in _NAME.findall(text)
+        for name in re.findall(_NUMBERED, text)
     }
     for document in texts:
         seen_units: set[str] = set()

@@ -437,6 +437,18 @@ class MultiHopSearchEnv(TextEnv):
             return None
         return next_action(self._question, self._queries(), self._found, self._done)
 
+    def demonstration_action(
+        self, rng: np.random.Generator, instruction: str | None = None
+    ) -> str | None:
+        """Returns the next action of an expert whose queries hold nothing but names and relations.
+
+        The oracle's queries may quote the fact that they look for.
+        """
+        if self.task is None:
+            return None
+        queries = [s.queries[0] for s in self._question.supports] or [self._question.text]
+        return next_action(self._question, queries, self._found, self._done)
+
     # ---------------------------------------------------------------- snapshots
 
     def get_world(self) -> dict[str, Any]:

@@ -160,7 +160,7 @@ def _open_or_turn(shop: Shop) -> str:
     ]
     if fresh:
         best = max(fresh, key=lambda article: _promise(article, goal.attributes))
-        return f"click[{best.asin.lower()}]"
+        return f"click[{best.asin}]"  # as the page shows it
     if shop.number * pages.PER_PAGE < len(shop.results):
         return f"click[{pages.NEXT.lower()}]"
     return f"click[{pages.BACK_TO_SEARCH.lower()}]"
