@@ -12,7 +12,7 @@ import numpy as np
 
 from turnwise_envs.core import StepResult, TextEnv, digest
 from turnwise_envs.errors import UsageError
-from turnwise_envs.sandbox import ContainerImage, Isolation, SandboxFileError
+from turnwise_envs.sandbox import ContainerImage, Isolation, Limits, SandboxFileError
 from turnwise_envs.sandbox.engine import BASE_IMAGE
 from turnwise_envs.spaces import cut_middle
 from turnwise_envs.splits import Task, TaskSet
@@ -20,14 +20,23 @@ from turnwise_envs.swe import tools
 from turnwise_envs.swe.assignments import Assignment
 from turnwise_envs.swe.library import SPLITS
 from turnwise_envs.swe.loading import loaded_tasks
+from turnwise_envs.swe.menus import can_replace, edit_menu
 from turnwise_envs.swe.tasks import repair_tasks
 from turnwise_envs.swe.tools import Call, Refused
-from turnwise_envs.swe.workspace import SandboxWorkspace, Tree, Workspace
+from turnwise_envs.swe.workspace import (
+    Completions,
+    RememberingWorkspace,
+    SandboxWorkspace,
+    Tree,
+    Workspace,
+)
 
 _SECONDS = re.compile(r" in \d+\.\d+s( \([\d:]+\))?")
 _SHOWN_CHARS = 8_000
 BACKENDS = ("local", "docker")
 LEVELS = ("completion", "modification", "resolution")
+_TESTS: dict[tuple[Isolation, Limits], Completions] = {}
+"""What tests have said in this process."""
 
 
 class SWESandboxEnv(TextEnv):
@@ -151,6 +160,13 @@ class SWESandboxEnv(TextEnv):
     | `data_dir` | None | file or folder of a user's tasks; None: the generated ones |
     | `checkouts` | None | folder with the repositories of instances |
     | `level_rewards` | (0, 0, 1) | of completion, modification, resolution |
+    | `remember_tests` | False | answer `test` from memory, see below |
+
+    Many episodes of few tasks test the same work trees again and again. With `remember_tests`,
+    `test` is run once for each content of the work tree in this process, as long as no `shell`
+    command came before it in the episode; the answers are the same if the tests say the same twice.
+    What the tests leave outside the work tree is then missing. Grades of the same code are always
+    remembered. A `Workspace` of one's own remembers what it likes.
 
     ## Registered Configurations
 
@@ -180,6 +196,7 @@ class SWESandboxEnv(TextEnv):
         isolation: str = "auto",
         image: str | ContainerImage = BASE_IMAGE,
         level_rewards: tuple[float, float, float] = (0.0, 0.0, 1.0),
+        remember_tests: bool = False,
         **common: Any,
     ) -> None:
         if len(level_rewards) != len(LEVELS) or not all(
@@ -192,6 +209,7 @@ class SWESandboxEnv(TextEnv):
                 f"backend must be one of {', '.join(BACKENDS)}, or a Workspace, got {backend!r}."
             )
         self._scripted = backend if isinstance(backend, Workspace) else None
+        self._remember_tests = remember_tests
         self._isolation: Isolation = _image(image) if backend == "docker" else isolation
         self._data_dir, self._checkouts = data_dir, checkouts
         self._level_rewards = tuple(float(value) for value in level_rewards)
@@ -237,7 +255,6 @@ class SWESandboxEnv(TextEnv):
         self._place = self._isolation
         if isinstance(self._place, ContainerImage) and self._repair.image:
             self._place = replace(self._place, name=self._repair.image)
-        self._menu_edits: list[str] | None = None
         self._close_workspace()
 
     def apply(self, action: str) -> StepResult:
@@ -271,9 +288,7 @@ class SWESandboxEnv(TextEnv):
     def _run(self, call: Call) -> StepResult:
         assert self._repair is not None
         if self._workspace is None:
-            self._workspace = self._scripted or SandboxWorkspace(
-                self._place, self._repair.command_limits
-            )
+            self._workspace = self._scripted or self._open()
         is_test = call.tool == "test"
         try:
             done, tree = self._workspace.run(
@@ -293,6 +308,15 @@ class SWESandboxEnv(TextEnv):
         return StepResult(
             cut_middle(observation, _SHOWN_CHARS), metrics=metrics, cost={"commands": 1.0}
         )
+
+    def _open(self) -> Workspace:
+        assert self._repair is not None
+        limits, command = self._repair.command_limits, self._repair.test_command
+        workspace = SandboxWorkspace(self._place, limits)
+        if not self._remember_tests:
+            return workspace
+        memory = _TESTS.setdefault((self._place, limits), {})
+        return RememberingWorkspace(workspace, [command], memory)
 
     def _submit(self) -> StepResult:
         assert self._repair is not None
@@ -333,18 +357,9 @@ class SWESandboxEnv(TextEnv):
     def _menu(self) -> list[str]:
         assert self._repair is not None
         assert self.task is not None
-        if self._menu_edits is None:
-            edits = self._repair.edits + self._repair.wrong_edits(self.task.id)
-            self._menu_edits = sorted(set(edits))
         views = [f"view {path}" for path in self._repair.code_of(self._tree)]
-        return [*views, *filter(self._can_edit, self._menu_edits), "test", "submit"]
-
-    def _can_edit(self, action: str) -> bool:
-        try:
-            tools.replace(tools.parse(action), self._tree)
-        except Refused:
-            return False
-        return True
+        edits = edit_menu(self._repair, self.task.id).possible(self._tree)
+        return [*views, *edits, "test", "submit"]
 
     def admissible_actions(self) -> list[str] | None:
         """Returns the menu in menu mode."""
@@ -366,7 +381,7 @@ class SWESandboxEnv(TextEnv):
         if code == repair.solution:
             return "submit"
         for edit in repair.edits:
-            if self._can_edit(edit):
+            if can_replace(tools.parse(edit), self._tree):
                 return edit
         for path, content in repair.solution.items():
             if code.get(path) != content:
