@@ -1,6 +1,6 @@
 """How fast the repair world is: episodes, commands, snapshots; locally or with `--docker`.
 
-    python benchmarks/speed/swe.py [--docker] [--rounds 20] [--image NAME]
+    python benchmarks/speed/swe.py [--docker | --keys] [--rounds 20] [--image NAME]
 
 Milliseconds, best and median of the rounds. "reset to first answer" is what an agent waits for: a
 reset and its first command, which opens the sandbox and lays out the work tree. A warm container
@@ -8,6 +8,8 @@ was started before, in the background. The repository of the snapshots has 200 f
 all of them changed. With `--docker` an engine must run:
 
     python scripts/docker_engine.py python benchmarks/speed/swe.py --docker
+
+With `--keys` it measures instead how well the keys group states.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import gymnasium as gym
+from key_groups import print_keys
 
 from turnwise_envs import restore, snapshot
 from turnwise_envs.sandbox.engine import BASE_IMAGE, close_engine, engine
@@ -105,7 +108,11 @@ def main() -> None:
     parser.add_argument("--docker", action="store_true")
     parser.add_argument("--image", default=BASE_IMAGE)
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--keys", action="store_true")
     arguments = parser.parse_args()
+    if arguments.keys:
+        print_keys("turnwise/SWESandbox-v0", tasks=8, episodes=8, actions="menu", max_turns=12)
+        return
     print(f"{'milliseconds':34}{'best':>8}{'median':>8}")
     for name, spent in measure(arguments).items():
         print(f"{name:34}{min(spent):8.2f}{statistics.median(spent):8.2f}")
