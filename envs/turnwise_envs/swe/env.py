@@ -226,6 +226,7 @@ class SWESandboxEnv(TextEnv):
         self._level_rewards = tuple(float(value) for value in level_rewards)
         self._repair: Assignment | None = None
         self._tree: Tree = {}
+        self._marked: tuple[Tree, dict[str, str]] = ({}, {})
         self._seen: dict[str, str] = {}
         self._tested = ""
         self._submitted = False
@@ -286,7 +287,7 @@ class SWESandboxEnv(TextEnv):
         if call.tool == "view":
             text, path = tools.view(call, self._tree)
             if path:
-                self._seen[path] = digest(self._tree[path])
+                self._seen[path] = self._marks()[path]
             return text
         change = tools.replace if call.tool == "replace" else tools.create
         self._put(change(call, self._tree))
@@ -350,6 +351,15 @@ class SWESandboxEnv(TextEnv):
 
     # ---------------------------------------------------------------- keys, menu, policies
 
+    def _marks(self) -> dict[str, str]:
+        """Returns the digest of each file, reading only those that have changed."""
+        tree, marks = self._marked
+        if tree is not self._tree:
+            known = {path: marks[path] for path, c in self._tree.items() if tree.get(path) is c}
+            marks = {path: known.get(path) or digest(c) for path, c in self._tree.items()}
+            self._marked = self._tree, marks
+        return marks
+
     def _state(self, parts: dict[str, str]) -> str:
         return digest("\n".join([*(parts[path] for path in sorted(parts)), str(self._submitted)]))
 
@@ -358,7 +368,7 @@ class SWESandboxEnv(TextEnv):
         assert self._repair is not None
         assert self.task is not None
         seen = [f"{path}\0{mark}" for path, mark in sorted(self._seen.items())]
-        parts = {path: f"{path}\0{digest(content)}" for path, content in self._tree.items()}
+        parts = {path: f"{path}\0{mark}" for path, mark in self._marks().items()}
         given = self._repair.tree
         changed = [parts.get(path, path) for path in sorted(given.keys() | parts.keys())
                    if self._tree.get(path) != given.get(path)]  # fmt: skip
