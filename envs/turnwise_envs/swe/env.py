@@ -35,6 +35,7 @@ _SECONDS = re.compile(r" in \d+\.\d+s( \([\d:]+\))?")
 _SHOWN_CHARS = 8_000
 BACKENDS = ("local", "docker")
 LEVELS = ("completion", "modification", "resolution")
+SOURCES = ("metrics/fixed", "metrics/broken", "metrics/limit_struck", "cost/commands")
 _TESTS: dict[tuple[Isolation, Limits], Completions] = {}
 """What tests have said in this process."""
 
@@ -194,7 +195,7 @@ class SWESandboxEnv(TextEnv):
         "You repair a Python package. Read the report, find the cause in the code, change as "
         "little as possible, run the tests, and submit."
     )
-    reward_names = LEVELS
+    reward_names = (*LEVELS, *SOURCES)
     grammar = tools.GRAMMAR
     tools = tools.TOOLS
 
