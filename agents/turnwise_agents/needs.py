@@ -92,7 +92,8 @@ def _check_rewards(sources: frozenset[str], name: str, env_id: str, env: Any, se
     """
     wanted = sorted(source for source in sources if not fixed_source(source))
     declared: tuple[str, ...] = env.unwrapped.reward_names
-    unsure = [source for source in wanted if "/" in source or not declared]
+    declares = {"/" in source for source in declared}  # components, metrics and costs apart
+    unsure = [s for s in wanted if s not in declared and ("/" in s) not in declares]
     known = [*declared, *(_reported(env, seed) if unsure else ())]
     for source in wanted:
         if source not in known:

@@ -13,10 +13,12 @@ a non-empty patch was submitted.
 Every arm has the same grid of learning rates, compared by mean success on seeds that are not among
 the reported ones, and the same of everything else. Writes `gated_rewards.json`, `.md` and `.png`
 beside this file: all seeds, and means with 95 % bootstrap intervals over seeds.
+`gated_repairs.py` does the same in the repair world itself.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import platform
@@ -38,13 +40,53 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "tests" / "support"))
 
 OUTCOME = "completion+modification+resolution priority=1 threshold=1"
-CURVES = {
+RATES = {
     "success": "rollout/resolution_rate",
     "submitted": "rollout/completion_rate",
     "modified": "rollout/modification_rate",
-    "tests run": "gate/value/tested",
 }
-"""What is followed over training; the last is the hacking metric, a number an episode."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Where gates are compared.
+
+    Attributes:
+        title: of the page.
+        name: of the script and of the files it writes.
+        env_id: environment whose outcome has the four levels.
+        env_kwargs: its arguments.
+        module: what registers it, "" for nothing.
+        sources: what a shaping reward can be for -> its source, see `turnwise_agents.levels`.
+        shaping: the compared shaping rewards, (one of `sources`, worth).
+        hacking: metrics, numbers an episode, by which farming is seen -> their source.
+    """
+
+    title: str
+    name: str
+    env_id: str
+    env_kwargs: dict[str, Any]
+    module: str = ""
+    sources: dict[str, str]
+    shaping: tuple[tuple[str, float], ...]
+    hacking: dict[str, str]
+
+    @property
+    def curves(self) -> dict[str, str]:
+        """What is followed over training -> the logged metric."""
+        return RATES | {name: f"gate/value/{source}" for name, source in self.hacking.items()}
+
+
+WORKSHOP = World(
+    title="Gated rewards where shaping can be farmed",
+    name="gated_rewards",
+    env_id="tests/Workshop-v0",
+    env_kwargs={"test_reward": 1.0},
+    module="workshop",
+    sources={"test": "tested"},
+    shaping=(("test", 0.05), ("test", 0.15), ("test", 0.3)),
+    hacking={"tests run": "tested"},
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +99,6 @@ class Config:
     """Seeds on which the learning rate is chosen, for each arm."""
     learning_rates: tuple[float, ...] = (0.3, 0.6, 1.2)
     """The grid, the same for all arms."""
-    shaping: tuple[float, ...] = (0.05, 0.15, 0.3)
-    """Worth of one run of the tests; the farm gives twelve times as much."""
     tasks: int = 6
     """The first N tasks of the training split; each is played in every iteration."""
     group_size: int = 8
@@ -69,20 +109,26 @@ class Config:
     """Runs at the same time, one thread each."""
 
 
-def arms(config: Config) -> dict[str, dict[str, Any]]:
+def arms(world: World) -> dict[str, dict[str, Any]]:
     """Returns the algorithm's options by the arm's name."""
-    found: dict[str, dict[str, Any]] = {"outcome only": {"levels": (OUTCOME, "tested weight=0")}}
-    for worth in config.shaping:
-        levels = (OUTCOME, f"tested weight={worth} priority=0")
-        found[f"D-RA, {worth:g} a test"] = {"levels": levels, "gate": False}
-        found[f"G-RA, {worth:g} a test"] = {"levels": levels}
+    watched = set(world.hacking.values())
+
+    def levels(paid: str = "", worth: float = 0.0) -> tuple[str, ...]:
+        sources = sorted(watched | ({paid} if paid else set()))
+        rows = [f"{s} weight={worth if s == paid else 0.0:g} priority=0" for s in sources]
+        return (OUTCOME, *rows)
+
+    found: dict[str, dict[str, Any]] = {"outcome only": {"levels": levels()}}
+    for what, worth in world.shaping:
+        options = {"levels": levels(world.sources[what], worth)}
+        found[f"D-RA, {worth:g} a {what}"] = {**options, "gate": False}
+        found[f"G-RA, {worth:g} a {what}"] = options
     return found
 
 
-def run(arm: str, seed: int, learning_rate: float, config: Config) -> dict[str, Any]:
+def run(world: World, arm: str, seed: int, learning_rate: float, config: Config) -> dict[str, Any]:
     """Trains once; returns the curves."""
     import torch
-    import workshop
 
     from turnwise_agents.algorithms.gra import GRAConfig
     from turnwise_agents.learners.tabular import TabularLearnerConfig
@@ -90,18 +136,20 @@ def run(arm: str, seed: int, learning_rate: float, config: Config) -> dict[str, 
     from turnwise_agents.trainer import TrainerConfig
 
     torch.set_num_threads(1)
+    if world.module:
+        importlib.import_module(world.module)
     algo = GRAConfig(
         group_size=config.group_size,
         groups_per_iteration=config.tasks,
         kl_coef=0.0,
         ent_coef=0.0,
-        **arms(config)[arm],
+        **arms(world)[arm],
     )
     with tempfile.TemporaryDirectory() as folder:
         made = Run(
             config_class("gra", "tabular")(
-                env=(workshop.ENV_ID,),
-                env_kwargs='{"test_reward": 1.0}',
+                env=(world.env_id,),
+                env_kwargs=json.dumps(world.env_kwargs),
                 num_tasks=config.tasks,
                 run_dir=Path(folder),
                 trainer=TrainerConfig(seed=seed, iterations=config.iterations),
@@ -112,7 +160,7 @@ def run(arm: str, seed: int, learning_rate: float, config: Config) -> dict[str, 
         seen = [made.trainer.iterate() for _ in range(config.iterations)]
         made.tracker.close()
         made.envs.close()
-    curves = {name: [round(row[key], 4) for row in seen] for name, key in CURVES.items()}
+    curves = {name: [round(row[key], 4) for row in seen] for name, key in world.curves.items()}
     hidden = float(np.mean([row["gate/hidden_gain"] for row in seen]))
     return {
         "arm": arm,
@@ -140,34 +188,37 @@ def interval(values: list[float]) -> str:
     return f"{np.mean(values):.3f} [{low:.3f}, {high:.3f}]"
 
 
-def paired(rows: dict[str, list[dict[str, Any]]]) -> list[str]:
+def paired(world: World, rows: dict[str, list[dict[str, Any]]]) -> list[str]:
     """Returns the lines on what the gate changed, seed by seed."""
+    curves = world.curves
     lines = ["", "G-RA minus D-RA, paired by seed:", ""]
-    lines += ["| shaping | success, all iterations | " + " | ".join(CURVES) + " |"]
-    lines += ["|---" * (2 + len(CURVES)) + "|"]
+    lines += ["| shaping | success, all iterations | " + " | ".join(curves) + " |"]
+    lines += ["|---" * (2 + len(curves)) + "|"]
     for arm in (arm for arm in rows if arm.startswith("G-RA")):
         pairs = list(zip(rows[arm], rows[arm.replace("G-RA", "D-RA")], strict=True))
         cells = [interval([area(a) - area(b) for a, b in pairs])]
-        cells += [interval([final(a, n) - final(b, n) for a, b in pairs]) for n in CURVES]
+        cells += [interval([final(a, n) - final(b, n) for a, b in pairs]) for n in curves]
         lines.append(f"| {arm.partition(', ')[2]} | " + " | ".join(cells) + " |")
     return lines
 
 
-def report(rows: dict[str, list[dict[str, Any]]], chosen: dict[str, float], setup: str) -> str:
+def report(
+    world: World, rows: dict[str, list[dict[str, Any]]], chosen: dict[str, float], setup: str
+) -> str:
     """Returns the Markdown page."""
-    count = len(next(iter(rows.values())))
-    lines = ["# Gated rewards where shaping can be farmed", "", setup, ""]
+    count, curves = len(next(iter(rows.values()))), world.curves
+    lines = [f"# {world.title}", "", setup, ""]
     lines.append("Mean and 95 % bootstrap interval over seeds; final: the last five iterations.")
-    lines += ["", "| | learning rate | success, all iterations | " + " | ".join(CURVES) + " |"]
-    lines.append("|---" * (3 + len(CURVES)) + "|")
+    lines += ["", "| | learning rate | success, all iterations | " + " | ".join(curves) + " |"]
+    lines.append("|---" * (3 + len(curves)) + "|")
     for arm, runs in rows.items():
-        cells = [interval([final(r, name) for r in runs]) for name in CURVES]
+        cells = [interval([final(r, name) for r in runs]) for name in curves]
         lines.append(
             f"| {arm} | {chosen[arm]:g} | {interval([area(r) for r in runs])} | "
             + " | ".join(cells)
             + " |"
         )
-    lines += [*paired(rows), "", "Final success of every seed:", ""]
+    lines += [*paired(world, rows), "", "Final success of every seed:", ""]
     lines += ["| | " + " | ".join(map(str, range(count))) + " |", "|---" * (count + 1) + "|"]
     for arm, runs in rows.items():
         lines.append(f"| {arm} | " + " | ".join(f"{final(r):.2f}" for r in runs) + " |")
@@ -175,23 +226,24 @@ def report(rows: dict[str, list[dict[str, Any]]], chosen: dict[str, float], setu
     for arm, runs in rows.items():
         if arm.startswith("G-RA"):
             lines.append(f"- {arm}: {interval([r['hidden'] for r in runs])}")
-    return "\n".join([*lines, "", "![curves](gated_rewards.png)", ""])
+    return "\n".join([*lines, "", f"![curves]({world.name}.png)", ""])
 
 
-def plot(rows: dict[str, list[dict[str, Any]]], path: Path) -> None:
+def plot(world: World, rows: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """Draws every curve over iterations with confidence bands."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, len(CURVES), figsize=(4 * len(CURVES), 3.6))
-    for axes, name in zip(panels, CURVES, strict=True):
+    curves = list(world.curves)
+    figure, panels = plt.subplots(1, len(curves), figsize=(4 * len(curves), 3.6))
+    for axes, name in zip(panels, curves, strict=True):
         for arm, runs in rows.items():
-            curves = np.array([r[name] for r in runs])
-            bounds = [bootstrap_mean_interval(column, resamples=1000) for column in curves.T]
+            seeds = np.array([r[name] for r in runs])  # [seeds, iterations]
+            bounds = [bootstrap_mean_interval(column, resamples=1000) for column in seeds.T]
             low, high = np.array(bounds).T
-            (line,) = axes.plot(curves.mean(axis=0), label=arm)
+            (line,) = axes.plot(seeds.mean(axis=0), label=arm)
             axes.fill_between(range(len(low)), low, high, alpha=0.2, color=line.get_color())
         axes.set(xlabel="iteration", title=name, ylim=(0, None))
         axes.grid(alpha=0.3)
@@ -205,17 +257,19 @@ def tried(row: dict[str, Any]) -> tuple[str, float]:
     return row["arm"], row["learning_rate"]
 
 
-def tune(pool: ProcessPoolExecutor, config: Config) -> tuple[dict[str, float], list[Any]]:
+def tune(
+    world: World, pool: ProcessPoolExecutor, config: Config
+) -> tuple[dict[str, float], list[Any]]:
     """Returns the learning rate of every arm, and the runs that decided."""
     jobs = [
-        pool.submit(run, arm, seed, rate, config)
-        for arm in arms(config)
+        pool.submit(run, world, arm, seed, rate, config)
+        for arm in arms(world)
         for rate in config.learning_rates
         for seed in config.tuning_seeds
     ]
     tuning = [job.result() for job in jobs]
     chosen = {}
-    for arm in arms(config):
+    for arm in arms(world):
         scores = {
             rate: float(np.mean([area(r) for r in tuning if tried(r) == (arm, rate)]))
             for rate in config.learning_rates
@@ -225,17 +279,18 @@ def tune(pool: ProcessPoolExecutor, config: Config) -> tuple[dict[str, float], l
     return chosen, tuning
 
 
-def main(config: Config) -> None:
+def compare(world: World, config: Config) -> None:
+    """Tunes and runs every arm, and writes what came of it."""
     started = time.perf_counter()
     with ProcessPoolExecutor(config.processes, mp_context=get_context("spawn")) as pool:
-        chosen, tuning = tune(pool, config)
+        chosen, tuning = tune(world, pool, config)
         jobs = {
-            arm: [pool.submit(run, arm, seed, rate, config) for seed in range(config.seeds)]
+            arm: [pool.submit(run, world, arm, seed, rate, config) for seed in range(config.seeds)]
             for arm, rate in chosen.items()
         }
         rows = {arm: [job.result() for job in submitted] for arm, submitted in jobs.items()}
     setup = (
-        f"`python benchmarks/learning/gated_rewards.py`: {config.tasks} tasks x "
+        f"`python benchmarks/learning/{world.name}.py`: {config.tasks} tasks x "
         f"{config.group_size} episodes x {config.iterations} iterations, {config.seeds} seeds; "
         f"learning rate chosen for each arm on seeds {list(config.tuning_seeds)} among "
         f"{list(config.learning_rates)}; no KL, no entropy bonus. "
@@ -243,12 +298,12 @@ def main(config: Config) -> None:
         f"{platform.machine()}, {os.cpu_count()} cores."
     )
     result = {"setup": setup, "config": asdict(config), "chosen": chosen, "tuning": tuning}
-    (HERE / "gated_rewards.json").write_text(json.dumps({**result, "rows": rows}) + "\n")
-    text = report(rows, chosen, setup)
-    (HERE / "gated_rewards.md").write_text(text)
-    plot(rows, HERE / "gated_rewards.png")
+    (HERE / f"{world.name}.json").write_text(json.dumps({**result, "rows": rows}) + "\n")
+    text = report(world, rows, chosen, setup)
+    (HERE / f"{world.name}.md").write_text(text)
+    plot(world, rows, HERE / f"{world.name}.png")
     print(text)
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Config, description=__doc__))
+    compare(WORKSHOP, tyro.cli(Config, description=__doc__))

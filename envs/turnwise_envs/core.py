@@ -151,7 +151,8 @@ class TextEnv(gym.Env[str, str]):
     """The same actions as JSON tools; worlds without any get one generic tool."""
     state_key_exact: ClassVar[bool] = True
     reward_names: tuple[str, ...] = ()
-    """Every reward component that the world can give; () where it does not say."""
+    """Every reward component that the world can give; if it names any, every `metrics/NAME` and
+    `cost/NAME`, too. () where it does not say."""
 
     def __init__(
         self,

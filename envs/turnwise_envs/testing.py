@@ -130,7 +130,10 @@ def check_info(subject: Subject) -> None:
             else:
                 total = sum(info["reward_components"].values())
                 assert line[1] == total, f"reward must be its parts' sum {total}, got {line[1]}."
-                unnamed = set(info["reward_components"]) - set(inner.reward_names)
+                given = set(info["reward_components"])
+                if any("/" in name for name in inner.reward_names):
+                    given |= {f"{r}/{name}" for r in ("metrics", "cost") for name in info[r]}
+                unnamed = given - set(inner.reward_names)
                 assert not (inner.reward_names and unnamed), f"reward_names lacks {unnamed}."
                 assert type(line[1]) is float, f"reward must be float, got {type(line[1])}."
                 assert type(line[2]) is bool, f"terminated must be bool, got {type(line[2])}."

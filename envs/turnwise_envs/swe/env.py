@@ -12,7 +12,7 @@ import numpy as np
 
 from turnwise_envs.core import StepResult, TextEnv, digest
 from turnwise_envs.errors import UsageError
-from turnwise_envs.sandbox import ContainerImage, Isolation, SandboxFileError
+from turnwise_envs.sandbox import ContainerImage, Isolation, Limits, SandboxFileError
 from turnwise_envs.sandbox.engine import BASE_IMAGE
 from turnwise_envs.spaces import cut_middle
 from turnwise_envs.splits import Task, TaskSet
@@ -20,14 +20,24 @@ from turnwise_envs.swe import tools
 from turnwise_envs.swe.assignments import Assignment
 from turnwise_envs.swe.library import SPLITS
 from turnwise_envs.swe.loading import loaded_tasks
+from turnwise_envs.swe.menus import can_replace, edit_menu
 from turnwise_envs.swe.tasks import repair_tasks
 from turnwise_envs.swe.tools import Call, Refused
-from turnwise_envs.swe.workspace import SandboxWorkspace, Tree, Workspace
+from turnwise_envs.swe.workspace import (
+    Completions,
+    RememberingWorkspace,
+    SandboxWorkspace,
+    Tree,
+    Workspace,
+)
 
 _SECONDS = re.compile(r" in \d+\.\d+s( \([\d:]+\))?")
 _SHOWN_CHARS = 8_000
 BACKENDS = ("local", "docker")
 LEVELS = ("completion", "modification", "resolution")
+SOURCES = ("metrics/fixed", "metrics/broken", "metrics/limit_struck", "cost/commands")
+_TESTS: dict[tuple[Isolation, Limits], Completions] = {}
+"""What tests have said in this process."""
 
 
 class SWESandboxEnv(TextEnv):
@@ -163,6 +173,13 @@ class SWESandboxEnv(TextEnv):
     | `data_dir` | None | file or folder of a user's tasks; None: the generated ones |
     | `checkouts` | None | folder with the repositories of instances |
     | `level_rewards` | (0, 0, 1) | of completion, modification, resolution |
+    | `remember_tests` | False | answer `test` from memory, see below |
+
+    Many episodes of few tasks test the same work trees again and again. With `remember_tests`,
+    `test` is run once for each content of the work tree in this process, as long as no `shell`
+    command came before it in the episode; the answers are the same if the tests say the same twice.
+    What the tests leave outside the work tree is then missing. Grades of the same code are always
+    remembered. A `Workspace` of one's own remembers what it likes.
 
     ## Registered Configurations
 
@@ -179,7 +196,7 @@ class SWESandboxEnv(TextEnv):
         "You repair a Python package. Read the report, find the cause in the code, change as "
         "little as possible, run the tests, and submit."
     )
-    reward_names = LEVELS
+    reward_names = (*LEVELS, *SOURCES)
     grammar = tools.GRAMMAR
     tools = tools.TOOLS
 
@@ -192,6 +209,7 @@ class SWESandboxEnv(TextEnv):
         isolation: str = "auto",
         image: str | ContainerImage = BASE_IMAGE,
         level_rewards: tuple[float, float, float] = (0.0, 0.0, 1.0),
+        remember_tests: bool = False,
         **common: Any,
     ) -> None:
         if len(level_rewards) != len(LEVELS) or not all(
@@ -204,11 +222,13 @@ class SWESandboxEnv(TextEnv):
                 f"backend must be one of {', '.join(BACKENDS)}, or a Workspace, got {backend!r}."
             )
         self._scripted = backend if isinstance(backend, Workspace) else None
+        self._remember_tests = remember_tests
         self._isolation: Isolation = _image(image) if backend == "docker" else isolation
         self._data_dir, self._checkouts = data_dir, checkouts
         self._level_rewards = tuple(float(value) for value in level_rewards)
         self._repair: Assignment | None = None
         self._tree: Tree = {}
+        self._marked: tuple[Tree, dict[str, str]] = ({}, {})
         self._seen: dict[str, str] = {}
         self._tested = ""
         self._submitted = False
@@ -249,7 +269,6 @@ class SWESandboxEnv(TextEnv):
         self._place = self._isolation
         if isinstance(self._place, ContainerImage) and self._repair.image:
             self._place = replace(self._place, name=self._repair.image)
-        self._menu_edits: list[str] | None = None
         self._close_workspace()
 
     def apply(self, action: str) -> StepResult:
@@ -270,7 +289,7 @@ class SWESandboxEnv(TextEnv):
         if call.tool == "view":
             text, path = tools.view(call, self._tree)
             if path:
-                self._seen[path] = digest(self._tree[path])
+                self._seen[path] = self._marks()[path]
             return text
         change = tools.replace if call.tool == "replace" else tools.create
         self._put(change(call, self._tree))
@@ -283,9 +302,7 @@ class SWESandboxEnv(TextEnv):
     def _run(self, call: Call) -> StepResult:
         assert self._repair is not None
         if self._workspace is None:
-            self._workspace = self._scripted or SandboxWorkspace(
-                self._place, self._repair.command_limits
-            )
+            self._workspace = self._scripted or self._open()
         is_test = call.tool == "test"
         try:
             done, tree = self._workspace.run(
@@ -305,6 +322,15 @@ class SWESandboxEnv(TextEnv):
         return StepResult(
             cut_middle(observation, _SHOWN_CHARS), metrics=metrics, cost={"commands": 1.0}
         )
+
+    def _open(self) -> Workspace:
+        assert self._repair is not None
+        limits, command = self._repair.command_limits, self._repair.test_command
+        workspace = SandboxWorkspace(self._place, limits)
+        if not self._remember_tests:
+            return workspace
+        memory = _TESTS.setdefault((self._place, limits), {})
+        return RememberingWorkspace(workspace, [command], memory)
 
     def _submit(self) -> StepResult:
         assert self._repair is not None
@@ -327,6 +353,15 @@ class SWESandboxEnv(TextEnv):
 
     # ---------------------------------------------------------------- keys, menu, policies
 
+    def _marks(self) -> dict[str, str]:
+        """Returns the digest of each file, reading only those that have changed."""
+        tree, marks = self._marked
+        if tree is not self._tree:
+            known = {path: marks[path] for path, c in self._tree.items() if tree.get(path) is c}
+            marks = {path: known.get(path) or digest(c) for path, c in self._tree.items()}
+            self._marked = self._tree, marks
+        return marks
+
     def _state(self, parts: dict[str, str]) -> str:
         return digest("\n".join([*(parts[path] for path in sorted(parts)), str(self._submitted)]))
 
@@ -335,7 +370,7 @@ class SWESandboxEnv(TextEnv):
         assert self._repair is not None
         assert self.task is not None
         seen = [f"{path}\0{mark}" for path, mark in sorted(self._seen.items())]
-        parts = {path: f"{path}\0{digest(content)}" for path, content in self._tree.items()}
+        parts = {path: f"{path}\0{mark}" for path, mark in self._marks().items()}
         given = self._repair.tree
         changed = [parts.get(path, path) for path in sorted(given.keys() | parts.keys())
                    if self._tree.get(path) != given.get(path)]  # fmt: skip
@@ -348,18 +383,9 @@ class SWESandboxEnv(TextEnv):
     def _menu(self) -> list[str]:
         assert self._repair is not None
         assert self.task is not None
-        if self._menu_edits is None:
-            edits = self._repair.edits + self._repair.wrong_edits(self.task.id)
-            self._menu_edits = sorted(set(edits))
         views = [f"view {path}" for path in self._repair.code_of(self._tree)]
-        return [*views, *filter(self._can_edit, self._menu_edits), "test", "submit"]
-
-    def _can_edit(self, action: str) -> bool:
-        try:
-            tools.replace(tools.parse(action), self._tree)
-        except Refused:
-            return False
-        return True
+        edits = edit_menu(self._repair, self.task.id).possible(self._tree)
+        return [*views, *edits, "test", "submit"]
 
     def admissible_actions(self) -> list[str] | None:
         """Returns the menu in menu mode."""
@@ -381,7 +407,7 @@ class SWESandboxEnv(TextEnv):
         if code == repair.solution:
             return "submit"
         for edit in repair.edits:
-            if self._can_edit(edit):
+            if can_replace(tools.parse(edit), self._tree):
                 return edit
         for path, content in repair.solution.items():
             if code.get(path) != content:

@@ -177,6 +177,14 @@ def _manifest(name: str) -> tuple[dict[str, Any], ...]:
     return tuple(json.loads(line) for line in lines)
 
 
+@lru_cache(maxsize=64)
+def _repair(name: str, place: int) -> Repair:
+    """Returns the content of a task, by package and line of its manifest."""
+    row = _manifest(name)[place]
+    mutations = [Mutation(*parts) for parts in row["mutations"]]
+    return Repair(load_package(name), mutations, row["fails"])
+
+
 @cache
 def _package_digest(name: str) -> str:
     package = load_package(name)
@@ -189,25 +197,24 @@ class RepairTasks(TaskSet):
 
     def __init__(self, split: str) -> None:
         super().__init__(split)
-        rows = [[(name, row) for row in _manifest(name)] for name in SPLITS[split]]
-        longest = max(len(part) for part in rows)
-        self._rows = [part[i] for i in range(longest) for part in rows if i < len(part)]
+        counts = {name: len(_manifest(name)) for name in SPLITS[split]}
+        rounds = range(max(counts.values()))
+        self._places = [(name, i) for i in rounds for name in SPLITS[split] if i < counts[name]]
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._places)
 
     def task(self, index: int) -> Task:
         """Returns task `index`."""
-        name, row = self._rows[index]
+        name, place = self._places[index]
+        row = _manifest(name)[place]
         task_id = content_id([GENERATOR, _package_digest(name), row["mutations"]])
         kinds = [mutation[-1] for mutation in row["mutations"]]
         return Task(task_id, self.split, index, kinds[0] if len(kinds) == 1 else "several", index)
 
     def repair(self, task: Task) -> Repair:
         """Returns the task's content."""
-        name, row = self._rows[task.payload]
-        mutations = [Mutation(*parts) for parts in row["mutations"]]
-        return Repair(load_package(name), mutations, row["fails"])
+        return _repair(*self._places[task.payload])
 
 
 def repair_tasks(split: str) -> RepairTasks:

@@ -1,8 +1,9 @@
 """Where the agent's commands run: a sandbox here, a container, or a script for tests."""
 
+import hashlib
 import posixpath
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from turnwise_envs.sandbox import (
     Completed,
@@ -99,6 +100,63 @@ class SandboxWorkspace(Workspace):
         if self._sandbox is not None:
             self._sandbox.close()
         self._sandbox, self._known, self._stamps = None, {}, {}
+
+
+Completions = dict[tuple[str, bytes], tuple[Completed, Tree | None]]
+"""(command, digest of the work tree) -> what came of it, and the tree after if it is another."""
+_MOST_REMEMBERED = 4096
+
+
+class RememberingWorkspace(Workspace):
+    """Answers some commands from memory where they were run in the same work tree before.
+
+    Meant for commands whose result depends on nothing but the work tree. Any other command may
+    leave more behind than a tree tells (links, mode bits, processes): after one, everything is run,
+    until the workspace is closed. What a limit struck is not remembered.
+
+    Args:
+        workspace: where commands are run.
+        commands: those that are remembered.
+        memory: shared by workspaces that are alike; when it is full, the oldest entry goes.
+    """
+
+    def __init__(
+        self, workspace: Workspace, commands: Iterable[str], memory: Completions | None = None
+    ) -> None:
+        self._workspace = workspace
+        self._commands = frozenset(commands)
+        self._memory = {} if memory is None else memory
+        self._only_these = True
+
+    def run(self, command: str, tree: Tree) -> tuple[Completed, Tree]:
+        """Looks a command up, or runs it."""
+        self._only_these &= command in self._commands
+        if not self._only_these:
+            return self._workspace.run(command, tree)
+        key = command, tree_digest(tree)
+        if key in self._memory:
+            completed, after = self._memory[key]
+            return completed, dict(tree if after is None else after)
+        completed, after = self._workspace.run(command, tree)
+        if completed.killed_by is None:
+            if len(self._memory) >= _MOST_REMEMBERED:
+                del self._memory[next(iter(self._memory))]
+            self._memory[key] = completed, None if after == tree else dict(after)
+        return completed, after
+
+    def close(self) -> None:
+        """Closes the workspace; the memory stays."""
+        self._workspace.close()
+        self._only_these = True
+
+
+def tree_digest(tree: Tree) -> bytes:
+    """Returns the digest of all paths and contents, 32 bytes."""
+    found = hashlib.blake2b(digest_size=32)
+    for path, content in sorted(tree.items()):
+        name = path.encode("utf-8", "surrogateescape")
+        found.update(b"%d %d " % (len(name), len(content)) + name + content)
+    return found.digest()
 
 
 class DummyWorkspace(Workspace):
