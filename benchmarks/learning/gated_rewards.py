@@ -247,8 +247,9 @@ def plot(world: World, rows: dict[str, list[dict[str, Any]]], path: Path) -> Non
             axes.fill_between(range(len(low)), low, high, alpha=0.2, color=line.get_color())
         axes.set(xlabel="iteration", title=name, ylim=(0, None))
         axes.grid(alpha=0.3)
-    panels[0].legend(fontsize=8)
-    figure.tight_layout()
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="lower center", ncols=len(names), fontsize=9)
+    figure.tight_layout(rect=(0, 0.09, 1, 1))
     figure.savefig(path, dpi=100)
 
 
