@@ -6,6 +6,7 @@ import tempfile
 import textwrap
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -46,13 +47,20 @@ MOUNTED = ("/", "/tmp", "/work", "/dev", "/dev/shm", "/proc", "/run/turnwise")
 
 def traces() -> dict[str, set[str]]:
     """Returns what sandboxes of this process could leave behind, by kind."""
-    tasks = Path("/proc/self/task").iterdir()
     return {
-        "children": {child for task in tasks for child in (task / "children").read_text().split()},
+        "children": _children(),
         "descriptors": set(os.listdir("/proc/self/fd")),
         "mounts": _mounts(),
         "folders": folders_of(os.getpid()),
     }
+
+
+def _children() -> set[str]:
+    found: set[str] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # a thread that has ended meanwhile
+            found.update((task / "children").read_text().split())
+    return found
 
 
 def _mounts() -> set[str]:
