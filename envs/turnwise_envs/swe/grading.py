@@ -84,9 +84,10 @@ def run_tests(
         (requests, to_worker), (replies, to_judge) = os.pipe(), os.pipe()
         patient = replace(limits, wall_s=2 * limits.wall_s)
         work = [workers.python, "-B", f"{_PROGRAMS}/worker.py", timeout]
-        working = pool.submit(workers.run, work, connect=(requests, to_judge), limits=patient)
+        env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONHASHSEED": "0"}
+        joint = (requests, to_judge)
+        working = pool.submit(workers.run, work, connect=joint, limits=patient, env=env)
         judge = [judges.python, "-B", f"{_PROGRAMS}/judge.py", timeout, ",".join(roots), _REPORT]
-        env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         done = judges.run([*judge, *names], connect=(replies, to_worker), env=env)
         workers.send(wire.KILL, b"over")
         working.result()

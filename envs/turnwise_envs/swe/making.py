@@ -69,7 +69,7 @@ def try_all(package: Package, sets: list[tuple[Mutation, ...]]) -> list[list[str
     files = {**package.code, **package.all_tests, "trial.py": _TRIAL.read_bytes()}
     with open_sandbox(limits=_LIMITS, files=files) as sandbox:
         argv = [sys.executable, "-B", "trial.py", f"{_TEST_TIMEOUT_S}"]
-        env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONHASHSEED": "0"}
         done = sandbox.run(argv, stdin="\n".join(lines).encode(), env=env)
     results = [json.loads(line) for line in done.stdout.splitlines()]
     if len(results) != len(sets):

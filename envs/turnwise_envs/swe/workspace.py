@@ -22,6 +22,13 @@ COMMAND_LIMITS = Limits(
 
 _FIRST_IN_PATH = 'PATH="$1:$PATH" exec sh -c "$2"'
 
+# The same command says the same again: what tests print may follow the order of sets.
+_ENV = {
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    "PYTHONHASHSEED": "0",
+}
+
 Tree = dict[str, bytes]
 """A work tree: path -> content of every regular file."""
 
@@ -71,8 +78,7 @@ class SandboxWorkspace(Workspace):
         self._sandbox.change(changed, sorted(self._known.keys() - tree.keys()))
         for path in changed:
             self._stamps.pop(path, None)
-        env = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        completed = self._sandbox.run(self._argv(command), env=env)
+        completed = self._sandbox.run(self._argv(command), env=_ENV)
         self._known = self._look(tree)
         return completed, dict(self._known)
 
