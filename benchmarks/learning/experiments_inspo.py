@@ -95,7 +95,7 @@ CPU-seconds.
 
 What it showed: INSPO is ahead of the fixed instruction and behind the best static one, by 0.141
 [0.082, 0.202] in final success and 0.184 [0.159, 0.211] over training (paired by seed). It pays for
-its search with 38 % of its steps and with training episodes under instructions that do not last.""",
+its search with 38 % of its steps and with training episodes under passing instructions.""",
 )
 
 MODEL = Experiment(
