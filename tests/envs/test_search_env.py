@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import turnwise_envs
-from turnwise_envs.errors import SnapshotError
-from turnwise_envs.search.grading import grade
+from turnwise_envs.errors import SnapshotError, UsageError
+from turnwise_envs.search.grading import grade, normalize_answer
 from turnwise_envs.search.question import MENU_ANSWERS, MENU_QUERIES
 from turnwise_envs.search.tasks import SPLITS
 
@@ -198,6 +198,38 @@ def solve(split, count, env):
         if info["score"] != 1.0 or info["metrics"]["evidence_recall"] != 1.0:
             failed.append((split, index, info["verdict"]))
     return failed
+
+
+def test_a_menu_of_what_was_read_offers_no_unread_answer():
+    env = gym.make(ID, actions="menu", menu_answers="read", expose_reference=True)
+    full = gym.make(ID, actions="menu")
+    offered_at_once = 0
+    for index in range(14):
+        _, info = env.reset(options={"task_index": index})
+        whole = full.reset(options={"task_index": index})[1]["admissible_actions"]
+        gold, over, read = env.unwrapped.gold()[0][0], False, env.unwrapped._question.text
+        searches = [a for a in whole if a.startswith("search[")]
+        offered_at_once += f"answer[{gold}]" in info["admissible_actions"]
+        while not over:
+            menu = info["admissible_actions"]
+            assert set(menu) <= set(whole)
+            assert [a for a in menu if a.startswith("search[")] == searches
+            for action in set(menu) - set(searches):
+                answer = action[len("answer[") : -1]
+                # The right answer may have been read under another name.
+                assert (
+                    answer in (gold, "yes", "no")
+                    or answer.isdigit()
+                    or normalize_answer(answer) in normalize_answer(read)
+                )
+            obs, _, terminated, truncated, info = env.step(env.unwrapped.expert_action())
+            read, over = f"{read}\n{obs}", terminated or truncated
+        assert info["success"]
+        assert info["action"] in menu
+    # Two of seven types ask for yes, no or a number, and a comparison names its answers.
+    assert 6 <= offered_at_once < 10
+    with pytest.raises(UsageError, match='must be "all" or "read"'):
+        gym.make(ID, menu_answers="some")
 
 
 @pytest.mark.parametrize("split", SPLITS)
