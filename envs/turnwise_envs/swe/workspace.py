@@ -18,6 +18,12 @@ COMMAND_LIMITS = Limits(
 )
 """For one command of the agent."""
 
+_ENVIRONMENT = {
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    "PYTHONHASHSEED": "0",  # pytest lists what differs between two dicts in a set's order
+}
+
 Tree = dict[str, bytes]
 """A work tree: path -> content of every regular file."""
 
@@ -67,8 +73,7 @@ class SandboxWorkspace(Workspace):
         self._sandbox.change(changed, sorted(self._known.keys() - tree.keys()))
         for path in changed:
             self._stamps.pop(path, None)
-        env = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        completed = self._sandbox.run(["sh", "-c", command], env=env)
+        completed = self._sandbox.run(["sh", "-c", command], env=_ENVIRONMENT)
         self._known = self._look(tree)
         return completed, dict(self._known)
 
