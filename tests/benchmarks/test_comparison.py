@@ -205,6 +205,4 @@ def test_real_runs_through_the_command(tmp_path):
 
 def test_the_committed_definitions_can_be_read():
     for found in compare.load_experiments().values():
-        jobs = comparison.tuning_jobs(found) or comparison.confirmatory_jobs(found, [])
-        assert jobs
-        compare.check_words(jobs)
+        assert len(comparison.tuning_jobs(found)) >= len(found.tuning_seeds)
