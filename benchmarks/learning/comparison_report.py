@@ -77,8 +77,8 @@ def heading(experiment: Experiment, rows: Sequence[Row], oracle: Row) -> list[st
         f"# {experiment.title}",
         "",
         f"`{command} tune`, then `confirm`, then `report`; judged as `PROTOCOL.md` says. "
-        f"Rows: `rows/{experiment.name}.jsonl`. {minutes:.0f} core-minutes at commits "
-        f"{', '.join(commits)}.",
+        f"Rows: `rows/{experiment.name}.jsonl`. {minutes:.0f} minutes of training "
+        f"(one thread each, on a busy machine) at commits {', '.join(commits)}.",
         "",
         *([experiment.notes.strip(), ""] if experiment.notes else []),
         f"All runs: `turnwise train {' '.join(experiment.words.split())}`, "
