@@ -20,7 +20,7 @@ def train(run, model, kwargs, **options):
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("model", ["tabular", "tiny"])
+@pytest.mark.parametrize("model", ["tabular", pytest.param("tiny", marks=pytest.mark.slow)])
 def test_gigpo_trains_on_generated_games(tmp_path, model):
     run, kwargs = tmp_path / "run", {**CUSTOM, "max_turns": 4}
     options = {"trainer__iterations": 1, "algo__groups-per-iteration": 1, "algo__group-size": 4}

@@ -76,6 +76,7 @@ def wait_until(is_so: Callable[[], bool], patience_s: float = 60.0) -> bool:
     return found
 
 
+@pytest.mark.slow
 @on_both
 def test_what_has_no_end_is_ended(backend: str) -> None:
     limits = replace(COMMAND_LIMITS, cpu_s=1.0, wall_s=15.0)

@@ -180,6 +180,10 @@ def resolved(report: TestReport) -> bool:
     return report.exit_code == 0 and report.passed == IDS and not report.failed
 
 
+WEARING = ("hanging at import", "a fork bomb")
+"""What takes more than ten seconds to be given up."""
+
+
 @pytest.mark.parametrize("isolation", BACKENDS)
 def test_the_repair_is_resolved(isolation: Isolation) -> None:
     report = judged(RIGHT, isolation)
@@ -187,7 +191,10 @@ def test_the_repair_is_resolved(isolation: Isolation) -> None:
 
 
 @local
-@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in WEARING)) for name in WRONG],
+)
 def test_nothing_else_is(name: str) -> None:
     assert not resolved(judged(WRONG[name]))
 
