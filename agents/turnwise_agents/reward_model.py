@@ -10,20 +10,22 @@ It is trained by preferences between whole trajectories, with the exact gradient
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from turnwise_agents.algorithms.base import Metrics, Services
 from turnwise_agents.estimators.returns import Floats, Ints
 from turnwise_agents.estimators.table import TurnTable
 from turnwise_agents.losses import preference_loss
 from turnwise_agents.segments import microbatches, segments
 from turnwise_agents.two_pass import Contribution, backward_through_sums, sums
 from turnwise_agents.types import Segment
+
+if TYPE_CHECKING:
+    from turnwise_agents.algorithms.base import Metrics, Services
 
 
 class ImplicitRewardModel:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
 
-from turnwise_agents.algorithms.base import Outputs
 from turnwise_agents.types import Segment
+
+if TYPE_CHECKING:
+    from turnwise_agents.algorithms.base import Outputs
 
 
 class Learner(Protocol):
