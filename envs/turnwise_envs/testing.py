@@ -133,11 +133,10 @@ def check_info(subject: Subject) -> None:
                 given = set(info["reward_components"])
                 if any("/" in name for name in inner.reward_names):
                     given |= {f"{r}/{name}" for r in ("metrics", "cost") for name in info[r]}
-                unnamed = given - set(inner.reward_names)
+                unnamed = given.difference(inner.reward_names)
                 assert not (inner.reward_names and unnamed), f"reward_names lacks {unnamed}."
-                assert type(line[1]) is float, f"reward must be float, got {type(line[1])}."
-                assert type(line[2]) is bool, f"terminated must be bool, got {type(line[2])}."
-                assert type(line[3]) is bool, f"truncated must be bool, got {type(line[3])}."
+                for part, kind in zip(line[1:4], (float, bool, bool), strict=True):
+                    assert type(part) is kind, f"{part!r} must be a {kind.__name__} in {line[1:4]}."
     env.close()
 
 

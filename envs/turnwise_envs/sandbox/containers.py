@@ -10,11 +10,10 @@ import time
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from types import TracebackType
-from typing import Self
 
 from turnwise_envs.errors import UsageError
 from turnwise_envs.sandbox.channel import Channel
+from turnwise_envs.sandbox.closing import Closing
 from turnwise_envs.sandbox.core import Sandbox, open_sandbox
 from turnwise_envs.sandbox.engine import BASE_IMAGE, Engine, Kind, engine
 from turnwise_envs.sandbox.files import parts_of
@@ -87,7 +86,7 @@ class ContainerImage:
         return engine().read_folder(self.name, folder)
 
 
-class Container:
+class Container(Closing):
     """A container with a work folder; made by `ContainerImage.open`, with the methods of `Sandbox`.
 
     Attributes:
@@ -212,17 +211,6 @@ class Container:
     def close(self) -> None:
         """Ends and removes the container; harmless when called again."""
         self._finalizer()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _answers(self, count: int) -> "builtins.list[bytes | SandboxFileError]":
         """Returns what came of so many requests about files: content, or the refusal."""

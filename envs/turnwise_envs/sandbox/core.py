@@ -13,11 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
-from types import TracebackType
-from typing import Self
 
 from turnwise_envs.errors import UsageError
 from turnwise_envs.sandbox import isolation as isolations
+from turnwise_envs.sandbox.closing import Closing
 from turnwise_envs.sandbox.files import WorkFolder
 from turnwise_envs.sandbox.inside import wire
 from turnwise_envs.sandbox.limits import Completed, Limits, SandboxFault, SandboxFileError
@@ -27,7 +26,7 @@ _PATIENCE_S = 20.0
 """For the machinery itself: a start, or the end of a tree that was killed."""
 
 
-class Sandbox:
+class Sandbox(Closing):
     """A work folder and the processes that see it; made by `open_sandbox`.
 
     Commands run one after another (calls from several threads wait for each other), each with all
@@ -168,17 +167,6 @@ class Sandbox:
         with self._lock:
             self._control.close()
             self._folder.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def start(
         self,

@@ -6,10 +6,9 @@ import sys
 import threading
 import time
 from functools import cache
-from types import TracebackType
-from typing import Self
 
 from turnwise_envs.errors import UsageError
+from turnwise_envs.sandbox.closing import Closing
 from turnwise_envs.sandbox.core import Pipes, Sandbox, feed, open_sandbox
 from turnwise_envs.sandbox.inside import session, wire
 from turnwise_envs.sandbox.isolation import INSIDE
@@ -31,7 +30,7 @@ _WHY = {
 _LOST = ". The session was ended and its variables are lost; files in its folder are kept."
 
 
-class PythonSession:
+class PythonSession(Closing):
     """A long-lived Python in a sandbox of its own; several threads may call, one at a time.
 
     The interpreter is the trainer's, with the same installed packages, and starts in the work
@@ -94,17 +93,6 @@ class PythonSession:
             self._forget()
             if self._sandbox is not None:
                 self._sandbox.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _start(self) -> None:
         if self._sandbox is None:
