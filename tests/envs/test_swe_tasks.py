@@ -214,11 +214,11 @@ def test_the_verification_of_every_task_is_what_was_recorded(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(all(why_not(name) for name in CONTAINED), reason="no isolation works here")
 @pytest.mark.parametrize("name", PACKAGES)
-def test_every_task_is_graded_as_recorded(name: str) -> None:
+def test_every_fourth_task_is_graded_as_recorded(name: str) -> None:
     package = load_package(name)
     sound = run_tests(package.code, package.all_tests, roots=[name])
     assert (sound.passed, sound.failed) == (all_tests(name), {})
-    for row in manifest(name):
+    for row in manifest(name)[::4]:
         code = mutated(package.code, bugs(row))
         report = run_tests(code, package.all_tests, roots=[name])
         assert sorted(report.failed) == row["fails"], row
