@@ -34,14 +34,16 @@ def main(arguments: Sequence[str]) -> int:
                 f"--resume takes a run's folder and its own settings, got {words[0]!r} besides. "
                 "Leave other options out."
             )
-        from turnwise_agents.run import resume
+        from turnwise_agents.run import load_config, resume
 
-        hide_loading_bars()
+        if load_config(Path(resumed)).model != "tabular":
+            hide_loading_bars()
         return _finish(resume(Path(resumed)))
     config, dry = parse(words)
     from turnwise_agents.run import dry_run, train
 
-    hide_loading_bars()
+    if config.model != "tabular":
+        hide_loading_bars()
     if dry:
         print(dry_run(config))
         return 0

@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from transformers.modeling_layers import GradientCheckpointingLayer
 
 from turnwise_agents.algorithms.base import Outputs
 from turnwise_agents.learners.lora import add_lora, is_lora
@@ -316,6 +315,9 @@ class HFLearner:
 @contextmanager
 def _recomputing(module: nn.Module) -> Iterator[None]:
     """Switches activation checkpointing on, which looks at the layers' training flag alone."""
+    # Imported here, as a run of tables should not wait for the whole of transformers.
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
     layers = [m for m in module.modules() if isinstance(m, GradientCheckpointingLayer)]
     for layer in layers:
         layer.training = True
