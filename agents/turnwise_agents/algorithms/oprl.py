@@ -47,11 +47,6 @@ Explanation of the logged metrics, besides those of `policy_gradient`:
   the model was not trained on. `reward_model/loss`: ln 2 says that it knows nothing.
 - `reward_model/pairs`, `groups_without_pairs`: number of pairs; share of groups without spread.
 - `reward_model/step_reward_std`: of all step rewards. `reward_model/grad_norm`: of its update. An
-  accuracy near 1 beside a growing deviation may say that the model tells long episodes from short
-  ones, by making all that is said in late turns unlikely; A^S, which is divided by that deviation,
-  then teaches nothing: lower `reward_learning_rate_factor` or `step_advantage_weight`.
-- `reward_model/pairs`, `groups_without_pairs`: number of pairs; share of groups without spread.
-- `reward_model/step_reward_std`: of all step rewards. `reward_model/grad_norm`: of its update. An
   accuracy near 1 beside a growing deviation says that the model tells long episodes from short ones
   by making all that is said in late turns unlikely, and A^S, which is divided by that deviation,
   pulls the policy after it: lower `reward_learning_rate_factor` or `step_advantage_weight`.
