@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from turnwise_envs.errors import UnknownTaskError
+from turnwise_envs.errors import UnknownTaskError, UsageError
 
 STREAM = "stream"
 """The unbounded split of worlds with a generator; it has no length and no manifest."""
@@ -159,6 +159,8 @@ class GeneratedTaskSet(TaskSet):
         options: the generator's options, part of every id.
         kinds: task types, dealt out in turn by index.
         size: number of tasks, None for the unbounded stream.
+        kept: the task types to keep, of `kinds`; None keeps all. The tasks kept have the ids that
+            they have among all; their payload is their index there, which `seed_of` takes.
     """
 
     def __init__(
@@ -169,12 +171,17 @@ class GeneratedTaskSet(TaskSet):
         options: dict[str, Any],
         kinds: tuple[str, ...],
         size: int | None,
+        kept: Collection[str] | None = None,
     ) -> None:
         super().__init__(split)
         self.generator = generator
         self.options = options
         self.kinds = kinds
+        self._kept = [i for i, kind in enumerate(kinds) if kept is None or kind in kept]
         self.size = size
+        if size is not None:
+            rounds, rest = divmod(size, len(kinds))
+            self.size = rounds * len(self._kept) + sum(i < rest for i in self._kept)
         self._prefix = json.dumps([generator, options, split], sort_keys=True).encode()
 
     @property
@@ -188,27 +195,68 @@ class GeneratedTaskSet(TaskSet):
         return self.size
 
     def seed_of(self, index: int) -> int:
-        """Returns the generator's 63-bit seed of task `index`."""
+        """Returns the generator's 63-bit seed of task `index` among all."""
         raw = hashlib.blake2b(self._prefix + b"seed %d" % index, digest_size=8).digest()
         return int.from_bytes(raw, "little") >> 1
 
     def task(self, index: int) -> Task:
-        """Returns task `index`."""
+        """Returns task `index` of those kept."""
+        round_, which = divmod(index, len(self._kept))
+        kind = self._kept[which]
+        number = round_ * len(self.kinds) + kind
         if self.size is None:
-            # A stream's id holds its index, so that it can be looked up without enumeration.
-            task_id = f"stream-{index}"
+            # A stream's id holds its number, so that it can be looked up without enumeration.
+            task_id = f"stream-{number}"
         else:
-            task_id = hashlib.blake2b(self._prefix + b"task %d" % index, digest_size=8).hexdigest()
-        return Task(task_id, self.split, index, self.kinds[index % len(self.kinds)], index)
+            raw = hashlib.blake2b(self._prefix + b"task %d" % number, digest_size=8)
+            task_id = raw.hexdigest()
+        return Task(task_id, self.split, index, self.kinds[kind], number)
 
     def lookup(self, task_id: str) -> Task:
-        """Returns the task with this id."""
-        if self.size is None:
-            head, _, tail = str(task_id).partition("-")
-            if head == "stream" and tail.isdigit():
-                return self.task(int(tail))
+        """Returns the task with this id.
+
+        Raises:
+            UnknownTaskError: If there is none, or it is of another type than those kept.
+        """
+        if self.size is not None:
+            return super().lookup(task_id)
+        head, _, tail = str(task_id).partition("-")
+        if not (head == "stream" and tail.isdigit()):
             raise UnknownTaskError(f"task_id must look like stream-17, got {task_id!r}.")
-        return super().lookup(task_id)
+        round_, kind = divmod(int(tail), len(self.kinds))
+        if kind not in self._kept:
+            raise UnknownTaskError(
+                f"task_id {task_id!r} is of the type {self.kinds[kind]}, which task_types leaves "
+                "out."
+            )
+        return self.task(round_ * len(self._kept) + self._kept.index(kind))
+
+
+def kinds_to_keep(
+    task_types: Any, kinds: Sequence[str], names: Mapping[Any, str] | None = None, hint: str = ""
+) -> tuple[str, ...] | None:
+    """Returns the chosen task types, each once, in the order of `kinds`.
+
+    Args:
+        task_types: one or a list of `kinds` and `names`; None chooses all.
+        kinds: the task types there are.
+        names: what else may be said for one of them.
+        hint: the error's last words.
+
+    Raises:
+        UsageError: If there is none, or one is none of these.
+    """
+    if task_types is None:
+        return None
+    known = {**{kind: kind for kind in kinds}, **(names or {})}
+    given = task_types if isinstance(task_types, list | tuple) else [task_types]
+    chosen = {known.get(one) if type(one) in (str, int) else None for one in given}
+    if not chosen or None in chosen:
+        raise UsageError(
+            f"task_types must be None or a list of task types, got {task_types!r}. Choose from "
+            f"{', '.join(kinds)}{hint}."
+        )
+    return tuple(kind for kind in kinds if kind in chosen)
 
 
 _shared: dict[tuple[type, str, str], TaskSet] = {}

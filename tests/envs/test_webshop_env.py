@@ -244,6 +244,7 @@ def test_environments_share_the_catalogue():
         ({"reward": "raw"}, "reward must be one of strict, webshop, got 'raw'"),
         ({"num_products": 10}, r"num_products must be an integer in \[200, 1000000\], got 10"),
         ({"catalogue_seed": "x"}, "catalogue_seed must be an integer"),
+        ({"task_types": "price"}, "Choose from attributes, option, options.$"),
     ],
 )
 def test_arguments_are_checked_at_once(arguments, message):

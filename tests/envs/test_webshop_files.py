@@ -360,3 +360,29 @@ def test_strange_but_usable_entries(tmp_path):
     html.step("search[alder shirt]")
     html.step("click[b000000001]")
     assert "<script>" not in html.step("click[description]")[0]
+
+
+def test_loaded_goals_of_some_types(tmp_path):
+    plain = [entry(number, customization_options={}) for number in range(4)]
+    folder = write(tmp_path / "d", [*plain, *(entry(number) for number in range(4, 8))])
+    everything, some = (
+        [
+            task
+            for split in SPLITS
+            for task in tasks_or_none(split, data_dir=str(folder), task_types=types)
+        ]
+        for types in (None, ["options"])
+    )
+    # Of two options with two values each.
+    assert [task.kind for task in everything].count("options") == 16
+    assert {task.id for task in some} == {t.id for t in everything if t.kind == "options"}
+    with pytest.raises(DataError, match=r"must hold goals of the types option for split 'train'"):
+        turnwise_envs.tasks(ENV_ID, "train", data_dir=str(folder), task_types=["option"])
+
+
+def tasks_or_none(split, **arguments):
+    """Returns a split's tasks; none where it has none."""
+    try:
+        return list(turnwise_envs.tasks(ENV_ID, split, **arguments))
+    except DataError:
+        return []

@@ -89,3 +89,22 @@ def test_options_that_do_not_choose_tasks_leave_the_manifest():
     assert turnwise_envs.tasks(ENV_ID, "test", reward="webshop").manifest_hash == plain
     assert turnwise_envs.tasks(ENV_ID, "test", num_products=2000).manifest_hash != plain
     assert turnwise_envs.tasks(ENV_ID, "test", catalogue_seed=1).manifest_hash != plain
+
+
+@pytest.mark.parametrize("chosen", [("attributes",), ("option", "options"), KINDS])
+def test_tasks_of_some_types_keep_their_ids(chosen):
+    everything = turnwise_envs.tasks(ENV_ID, "test")
+    some = turnwise_envs.tasks(ENV_ID, "test", task_types=list(chosen))
+    assert list(some.ids) == [task.id for task in everything if task.kind in chosen]
+    assert (some.manifest_hash == everything.manifest_hash) == (chosen == KINDS)
+    task = some[7]
+    theirs = everything.lookup(task.id)
+    assert (some.goal(task), some.seed(task)) == (everything.goal(theirs), everything.seed(theirs))
+
+
+def test_a_stream_of_some_types():
+    stream = turnwise_envs.tasks(ENV_ID, "stream", task_types="option")
+    assert [stream[i].id for i in range(3)] == ["stream-1", "stream-4", "stream-7"]
+    assert stream.lookup("stream-7") == stream[2]
+    with pytest.raises(turnwise_envs.UnknownTaskError, match="type options, which task_types"):
+        stream.lookup("stream-2")

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from turnwise_envs.data import data_path
-from turnwise_envs.errors import DataError, UnknownTaskError, UsageError
+from turnwise_envs.errors import DataError, UnknownTaskError
 from turnwise_envs.household.games import Game, parse_parts, read_game
 from turnwise_envs.household.goals import KINDS
 from turnwise_envs.household.index import read_unchanged
 from turnwise_envs.household.survey import GAME, LABEL, TASK_TYPES, Survey, survey, survey_file
-from turnwise_envs.splits import ListedTaskSet, Task, content_id
+from turnwise_envs.splits import ListedTaskSet, Task, content_id, kinds_to_keep
 
 DATA_VARIABLE = "ALFWORLD_DATA"
 
@@ -36,19 +36,9 @@ def task_kinds(task_types: TaskTypes) -> tuple[str, ...] | None:
     Raises:
         UsageError: If there is none, or one is none of these.
     """
-    if task_types is None:
-        return None
-    known: dict[Any, str] = {kind: kind for kind in KINDS}
-    known |= TASK_TYPES
-    known |= enumerate(KINDS, start=1)
-    given = task_types if isinstance(task_types, list | tuple) else [task_types]
-    chosen = {known.get(one) if type(one) in (str, int) else None for one in given}
-    if not chosen or None in chosen:
-        raise UsageError(
-            f"task_types must be None or a list of task types, got {task_types!r}. Choose from "
-            f"{', '.join(KINDS)}; the original's names and its numbers 1 to 6 do, too."
-        )
-    return tuple(kind for kind in KINDS if kind in chosen)
+    names: dict[Any, str] = {**TASK_TYPES, **dict(enumerate(KINDS, start=1))}
+    hint = "; the original's names and its numbers 1 to 6 do, too"
+    return kinds_to_keep(task_types, KINDS, names, hint)
 
 
 def resolve(data_dir: str | bool | None) -> Path | None:

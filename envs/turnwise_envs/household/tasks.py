@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
-from turnwise_envs.errors import UnknownTaskError, UsageError
+from turnwise_envs.errors import UsageError
 from turnwise_envs.household import checksums
 from turnwise_envs.household.games import Game
 from turnwise_envs.household.generator import GENERATOR, GeneratedTask, SceneOptions, build
@@ -69,8 +69,7 @@ class HouseholdTasks(GeneratedTaskSet):
     Args:
         split: name of the split.
         options: of the scenes.
-        kinds: the task types to keep, of `KINDS`; None keeps all. The tasks kept have the ids that
-            they have among all; their payload is their index there.
+        kinds: the task types to keep, of `KINDS`; None keeps all.
     """
 
     def __init__(
@@ -78,35 +77,14 @@ class HouseholdTasks(GeneratedTaskSet):
     ) -> None:
         size = None if split == "stream" else TASKS_PER_SPLIT
         super().__init__(
-            split, generator=GENERATOR, options=asdict(options), kinds=KINDS, size=size
+            split,
+            generator=GENERATOR,
+            options=asdict(options),
+            kinds=KINDS,
+            size=size,
+            kept=kinds,
         )
         self.scene_options = options
-        self._kept = [i for i, kind in enumerate(KINDS) if kinds is None or kind in kinds]
-        if size is not None:
-            rounds, rest = divmod(size, len(KINDS))
-            self.size = rounds * len(self._kept) + sum(i < rest for i in self._kept)
-
-    def task(self, index: int) -> Task:
-        """Returns task `index` of those kept."""
-        round_, which = divmod(index, len(self._kept))
-        among_all = super().task(round_ * len(KINDS) + self._kept[which])
-        return replace(among_all, index=index)
-
-    def lookup(self, task_id: str) -> Task:
-        """Returns the task with this id.
-
-        Raises:
-            UnknownTaskError: If there is none, or it is of another type than those kept.
-        """
-        found = super().lookup(task_id)
-        if self.size is not None:
-            return found
-        round_, which = divmod(found.index, len(KINDS))  # a stream's id holds the index among all
-        if which not in self._kept:
-            raise UnknownTaskError(
-                f"task_id {task_id!r} is of the type {KINDS[which]}, which task_types leaves out."
-            )
-        return self.task(round_ * len(self._kept) + self._kept.index(which))
 
     def build(self, task: Task) -> GeneratedTask:
         """Builds a task of this set."""

@@ -9,7 +9,7 @@ import numpy as np
 from turnwise_envs.core import StepResult, TextEnv, digest
 from turnwise_envs.errors import UsageError
 from turnwise_envs.formats import Tool
-from turnwise_envs.splits import Task, TaskSet
+from turnwise_envs.splits import Task, TaskSet, kinds_to_keep
 from turnwise_envs.webshop.expert import (
     explore,
     menu_queries,
@@ -17,12 +17,12 @@ from turnwise_envs.webshop.expert import (
     right_query,
     wanted_options,
 )
-from turnwise_envs.webshop.goals import SPLITS
+from turnwise_envs.webshop.goals import KINDS, SPLITS
 from turnwise_envs.webshop.loader import resolve
 from turnwise_envs.webshop.pages import MODES, Page, done_page, format_page
 from turnwise_envs.webshop.reward import strict_score, webshop_score
 from turnwise_envs.webshop.shop import Shop
-from turnwise_envs.webshop.tasks import build, shop_tasks
+from turnwise_envs.webshop.tasks import TaskTypes, build, shop_tasks
 
 SCORES = {"strict": strict_score, "webshop": webshop_score}
 
@@ -159,6 +159,7 @@ class WebShopEnv(TextEnv):
     | `catalogue_seed` | 0 | which catalogue is generated |
     | `data_dir` | None | folder of WebShop's files; True: variable WEBSHOP_DATA |
     | `goals` | "synthetic" | of `data_dir`: "synthetic" or "human" instructions |
+    | `task_types` | None | types to keep, e.g. `["attributes"]`; tasks keep their ids |
 
     Catalogues of more than 20,000 products are built once and kept in the folder of the variable
     TURNWISE_CACHE (else the user's cache directory). `data_dir` holds `items_shuffle*.json` or
@@ -193,6 +194,7 @@ class WebShopEnv(TextEnv):
         catalogue_seed: int = 0,
         data_dir: str | bool | None = None,
         goals: str = "synthetic",
+        task_types: TaskTypes = None,
         **common: Any,
     ) -> None:
         super().__init__(**common)
@@ -202,12 +204,13 @@ class WebShopEnv(TextEnv):
             raise UsageError(f"reward must be one of {', '.join(SCORES)}, got {reward!r}.")
         self.observation = observation
         self.reward = reward
-        path = resolve(data_dir)
+        path, kinds = resolve(data_dir), kinds_to_keep(task_types, KINDS)
         self._options: dict[str, Any] = {
             "num_products": num_products,
             "catalogue_seed": catalogue_seed,
             "data_dir": None if path is None else str(path),
             "goals": goals,
+            "task_types": None if kinds is None else list(kinds),
         }
         self.make_tasks()  # a wrong argument is an error now, not at the first reset
         self._shop: Any = None

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -64,6 +64,11 @@ class Instruction:
     attributes: tuple[str, ...]
     options: tuple[str, ...] | dict[str, tuple[str, ...]]
     price: float
+
+    @property
+    def kind(self) -> str:
+        """Task type of its goals, one of `KINDS`."""
+        return KINDS[min(len(self.options), 2)]
 
     @property
     def count(self) -> int:
@@ -252,6 +257,7 @@ class LoadedShopTasks(TaskSet):
         split: name of the split.
         path: a product file, or a folder that holds one.
         source: which instructions, one of `SOURCES`.
+        kinds: the task types to keep, of `KINDS`; None keeps all.
 
     Attributes:
         bad: place -> what is wrong there; also given as a warning.
@@ -260,7 +266,9 @@ class LoadedShopTasks(TaskSet):
         DataError: If there is nothing to play.
     """
 
-    def __init__(self, split: str, path: Path, source: str) -> None:
+    def __init__(
+        self, split: str, path: Path, source: str, kinds: Collection[str] | None = None
+    ) -> None:
         super().__init__(split)
         if split not in SPLITS:
             raise UnknownTaskError(
@@ -270,7 +278,9 @@ class LoadedShopTasks(TaskSet):
         self._data = data
         self.catalogue = data.catalogue
         self.bad = dict(data.bad)
-        self._instructions = [i for i in data.instructions if i.split == split]
+        self._instructions = [
+            i for i in data.instructions if i.split == split and (kinds is None or i.kind in kinds)
+        ]
         self._ends = list(itertools.accumulate(i.count for i in self._instructions))
         if self.bad:
             first = next(iter(self.bad.items()))
@@ -281,9 +291,10 @@ class LoadedShopTasks(TaskSet):
             )
         if not self._instructions:
             counts = {s: sum(i.split == s for i in data.instructions) for s in SPLITS}
+            of_types = "" if kinds is None else f" of the types {', '.join(kinds)}"
             raise DataError(
-                f"data_dir must hold goals for split {split!r}, {path} has {counts} instructions. "
-                "Choose another split."
+                f"data_dir must hold goals{of_types} for split {split!r}, {path} has {counts} "
+                f"instructions{' of all types' if of_types else ''}. Choose another split."
             )
 
     def __len__(self) -> int:
@@ -307,9 +318,8 @@ class LoadedShopTasks(TaskSet):
         """Returns task `index`."""
         instruction, goal = self._goal(index)
         content = [instruction.asin, goal.instruction, goal.attributes, list(goal.options.items())]
-        kind = KINDS[min(len(goal.options), 2)]
-        return Task(content_id(content), self.split, index, kind, instruction.asin)
+        return Task(content_id(content), self.split, index, instruction.kind, instruction.asin)
 
-    def seed_of(self, index: int) -> int:
+    def seed(self, task: Task) -> int:
         """Returns the seed of a task: its content."""
-        return int(self.task(index).id, 16)
+        return int(task.id, 16)
