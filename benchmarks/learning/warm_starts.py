@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from turnwise_agents.cli_train import hide_loading_bars
 from turnwise_agents.context import ContextConfig
 from turnwise_agents.presets.tiny import CORPUS_EPISODES, prepare_tiny
 from turnwise_agents.presets.tokenizer import MAX_PIECES
@@ -58,6 +59,20 @@ class Start:
         )
 
 
+SEARCH: dict[str, Any] = {
+    "env_id": "turnwise/MultiHopSearch-v0",
+    "env_kwargs": {
+        "hops": [1, 2],
+        "num_articles": 1200,
+        "difficulty": "easy",
+        "top_k": 1,
+        "max_turns": 6,
+    },
+    "max_new_tokens": 16,
+    "max_context_tokens": 384,
+    "corpus_episodes": 1500,
+}
+
 STARTS = {
     "household": Start(
         env_id="turnwise/HouseholdSmall-v0",
@@ -65,20 +80,8 @@ STARTS = {
         max_context_tokens=640,
         max_steps=1500,
     ),
-    "search": Start(
-        env_id="turnwise/MultiHopSearch-v0",
-        env_kwargs={
-            "hops": [1, 2],
-            "num_articles": 1200,
-            "difficulty": "easy",
-            "top_k": 1,
-            "max_turns": 6,
-        },
-        max_new_tokens=16,
-        max_context_tokens=384,
-        max_steps=1500,
-        corpus_episodes=1500,
-    ),
+    "search": Start(**SEARCH, max_steps=1500),
+    "search-competent": Start(**SEARCH, max_steps=4000),
     "webshop": Start(
         env_id="turnwise/WebShop-v0",
         env_kwargs={"num_products": 200, "max_turns": 8},
@@ -97,6 +100,7 @@ def make(name: str) -> None:
         print(f"{folder} is there already")
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
+    hide_loading_bars()
     prepare_tiny(
         [start.env_id],
         start.env_kwargs,
