@@ -37,8 +37,9 @@ Why OPRL is behind, looked into on seed 900 (one run each, up to 14,000 steps):
 - The warm-up of the reward model used to count its own steps, one an iteration, and would have
   lasted the whole run; it now ends with the policy's.
 
-- Its step advantage is the reason (looked into after the confirmatory runs, 20,000 steps): with
-  weight 0 it is as good as GRPO (mean success 0.45 both), with weight 0.1 it has 0.32. In units of
+- Its step advantage seems to be the reason (looked into while and after the confirmatory runs were
+  made, 20,000 steps, again one run each): with weight 0 it is as good as GRPO (mean success 0.45
+  both), with weight 0.1 it has 0.32. A second seed was stopped. In units of
   the reward itself, as the paper's runs on WebShop have it (`--algo.outcome-advantage rloo
   --algo.step-normalization leave_one_out`), 0.37; the same with `--algo.base initial` and the mean
   of steps, 0.37; a slow reward model (factor 0.5) with those two and weight 0.3, 0.38.
@@ -83,16 +84,17 @@ PLATEAU = """
 There is little to see here, and that was looked into only after the confirmatory runs: the success
 of both stays where it is. On seed 900, IGPO has the same success after 24,000 steps; from a start
 that was trained longer (`search-competent`: 4,000 steps, which solve two fifths before the sloppy
-phase) both reach a third within 6,000 steps and stay there. What is missing is reading: copying a
-name that was never asked for before is beyond this model, and no reward changes that in so few
-episodes. `model_search_questions`, where questions come back, has something to learn.
+phase) both reach about a third within 6,000 steps and stay there (one run each). Perhaps copying a
+name that was never asked for before is too much for this model; that was not measured.
+`model_search_questions`, where questions come back, has something to learn.
 """
 WEBSHOP_NOTES = """
 The start solved 0.44 before its sloppy phase. All algorithms win that back within 5,000 steps and
-stay there, on goals that were never seen: what is missing is reading, as in `model_search.md`.
-GiGPO, which tuning did not show ahead, was looked into before the confirmatory runs: it has steps
-to compare (`credit/merge_rate`), and without its discount (`--algo.gamma 1`, seed 900) its mean
-success was 0.36, no better. OPRL falls back as in `model_household.md`.
+stay there, on goals that were never seen. GiGPO, which tuning did not show ahead, has steps to
+compare (`credit/merge_rate`); why it was not ahead then was not found out before the confirmatory
+runs. One run without its discount (`--algo.gamma 1`, seed 900) had a mean success of 0.36; the run
+beside it, with the discount, was stopped, so it tells nothing. OPRL falls back as in
+`model_household.md`.
 """
 QUESTIONS = """
 All runs start from one warm start (`search-competent`), whose second phase taught it sloppy habits;
