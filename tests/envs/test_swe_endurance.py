@@ -13,7 +13,7 @@ from pathlib import Path
 
 import gymnasium as gym
 import pytest
-from sandboxes import CONTAINED, folders_of, processes_with, traces, why_not
+from sandboxes import CONTAINED, break_from_outside, folders_of, processes_with, traces, why_not
 
 from turnwise_envs.errors import EnvironmentFault
 from turnwise_envs.sandbox import ContainerImage
@@ -140,7 +140,7 @@ def test_a_grading_killed_from_outside_is_a_fault_and_no_reward(backend: str) ->
                     kill(backend, sandbox)
                 except Exception:  # it has ended already
                     continue
-            time.sleep(0.2)
+            time.sleep(0.05)
         with pytest.raises(EnvironmentFault):
             grading.result()
     assert env.step("submit")[1] == 1.0
@@ -178,7 +178,7 @@ def test_an_owner_that_is_killed_leaves_nothing_behind(backend: str) -> None:
 
 
 def use(env: SWESandboxEnv) -> None:
-    """Runs commands to the last turn: a signal may take a moment."""
+    """Runs commands to the last turn: a container's end may take a moment to be told."""
     while True:
         assert env.step("shell true")[0] == "exit code 0"
 
@@ -193,8 +193,10 @@ def play(backend: str, count: int) -> int:
             assert isinstance(env._workspace, SandboxWorkspace)
             opened = env._workspace._sandbox
             assert opened is not None
-            process = str(opened._finalizer.peek()[2][0].pid) if backend == "local" else opened.id  # type: ignore
-            kill(backend, process)
+            if backend == "local":
+                break_from_outside(opened)
+            else:
+                kill(backend, opened.id)
             with pytest.raises(EnvironmentFault):
                 use(env)
             faults += 1

@@ -6,7 +6,7 @@ import time
 import gymnasium as gym
 import numpy as np
 import pytest
-from sandboxes import CONTAINED, why_not
+from sandboxes import CONTAINED, break_from_outside, why_not
 
 from turnwise_envs import restore, snapshot
 from turnwise_envs.errors import UsageError
@@ -188,7 +188,7 @@ def test_a_broken_sandbox_is_a_fault() -> None:
     env.step("shell true")
     assert isinstance(env._workspace, SandboxWorkspace)
     assert env._workspace._sandbox is not None
-    env._workspace._sandbox._finalizer.peek()[2][0].kill()  # type: ignore[index]
+    break_from_outside(env._workspace._sandbox)
     with pytest.raises(SandboxFault):
         env.step("shell true")
 

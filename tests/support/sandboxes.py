@@ -1,6 +1,7 @@
 """What tests of the sandbox layer share: which isolations work here, and what is left behind."""
 
 import os
+import select
 import sys
 import tempfile
 import textwrap
@@ -76,6 +77,16 @@ def _mounts() -> set[str]:
 def folders_of(pid: int) -> set[str]:
     """Returns the folders of a process's sandboxes; other tests have theirs at the same time."""
     return {str(path) for path in Path(tempfile.gettempdir()).glob(f"turnwise-sandbox-{pid}-*")}
+
+
+def break_from_outside(sandbox: Sandbox) -> None:
+    """Kills a sandbox's processes and returns when its first one is dead.
+
+    The signal goes to the one that was started here, which may only be the first one's parent;
+    the kernel passes it on in its own time.
+    """
+    sandbox._finalizer.peek()[2][0].kill()  # type: ignore[index]
+    assert select.select([sandbox.control_fd], [], [], 60.0)[0], "its end of the line is open"
 
 
 def attempt(sandbox: Sandbox, program: str, **limits: float) -> Completed:
