@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sandboxes import wait_until
 
 from turnwise_envs.errors import DependencyNotInstalled, EnvironmentFault, UsageError
 from turnwise_envs.sandbox import (
@@ -51,11 +52,8 @@ def owners() -> list[str]:
     return [row["Labels"][OWNER_LABEL] for row in rows]
 
 
-def wait_until_gone(ids: set[str], patience_s: float = 60.0) -> set[str]:
-    until = time.monotonic() + patience_s
-    while (left := ids & containers()) and time.monotonic() < until:
-        time.sleep(0.1)
-    return left
+def are_gone(ids: set[str]) -> bool:
+    return wait_until(lambda: not ids & containers())
 
 
 # ---------------------------------------------------------------- commands
@@ -270,15 +268,15 @@ def test_closing_leaves_nothing() -> None:
     for one in opened:
         one.close()
         one.close()
-    assert not wait_until_gone(ids)
+    assert are_gone(ids)
     used_on = ContainerImage().open(LIMITS)
     kept = {waiting.id for waiting in engine().warm()}
     assert kept
     close_engine()
-    assert not wait_until_gone(kept)
+    assert are_gone(kept)
     assert said(used_on, "echo well") == "well"
     used_on.close()
-    assert not wait_until_gone({used_on.id})
+    assert are_gone({used_on.id})
 
 
 OWNER = """
@@ -302,13 +300,13 @@ def test_containers_end_with_their_owner(then: str) -> None:
         time.sleep(1)
         owner.send_signal(signal.SIGKILL)
     owner.communicate()
-    assert not wait_until_gone(ids)
-    # One that was being started at that moment has never run: the next trainer sweeps it away.
-    until = time.monotonic() + 60
-    while any(f"/{owner.pid}/" in label for label in owners()) and time.monotonic() < until:
+    assert are_gone(ids)
+
+    def are_swept() -> bool:  # one that was just being started is left to the next trainer
         engine().sweep()
-        time.sleep(0.2)
-    assert not any(f"/{owner.pid}/" in label for label in owners())
+        return not any(f"/{owner.pid}/" in label for label in owners())
+
+    assert wait_until(are_swept)
 
 
 def test_a_sweep_removes_what_ended_owners_left() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -278,7 +279,8 @@ def test_each_call_has_its_own_processor_time(isolation: str) -> None:
 def test_a_session_that_ends_between_calls_is_replaced(isolation: str) -> None:
     with PythonSession(isolation, LIMITS) as session:
         session.run("import os, threading; threading.Timer(0.2, os._exit, (0,)).start()")
-        time.sleep(1)
+        assert session._sandbox is not None
+        assert select.select([session._sandbox.control_fd], [], [], 60.0)[0]
         result = session.run("1 + 1")
         assert (result.output, result.error, result.restarted) == ("2\n", None, True)
 
@@ -358,7 +360,7 @@ def test_close_ends_a_run_of_another_thread(isolation: str) -> None:
     thread.start()
     time.sleep(0.3)
     sandbox.close()
-    thread.join(5)
+    thread.join(25)
     assert len(caught) == 1
     sandbox.close()
     for call in (lambda: sandbox.run(["true"]), sandbox.list, lambda: sandbox.read("x")):

@@ -6,14 +6,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import gymnasium as gym
 import pytest
-from sandboxes import CONTAINED, break_from_outside, folders_of, processes_with, traces, why_not
+from sandboxes import (
+    CONTAINED,
+    break_from_outside,
+    folders_of,
+    processes_with,
+    traces,
+    wait_until,
+    why_not,
+)
 
 from turnwise_envs.errors import EnvironmentFault
 from turnwise_envs.sandbox import ContainerImage
@@ -67,13 +74,6 @@ def left_behind() -> dict[str, set[str]]:
     gc.collect()
     found = traces()
     return found | {"mounts": {line for line in found["mounts"] if "turnwise-engine" not in line}}
-
-
-def wait_until(is_so: Callable[[], bool], patience_s: float = 60.0) -> bool:
-    until = time.monotonic() + patience_s
-    while not (found := is_so()) and time.monotonic() < until:
-        time.sleep(0.1)
-    return found
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """The repair world: episodes, observations, rewards, snapshots, what is left behind."""
 
 import pickle
-import time
 
 import gymnasium as gym
 import numpy as np
@@ -147,9 +146,7 @@ def test_an_episode_goes_on_from_a_snapshot() -> None:
     for action in ("view spans/sets.py", "shell mkdir a && printf '\\377' > a/b; rm spans/sets.py"):
         env.step(action)
     blob = snapshot(env)
-    began = time.perf_counter()
     restore(other, blob)
-    assert time.perf_counter() - began < 5
     for action in ("view .", "shell od -c a/b; ls spans", "test", "submit"):
         (a, *rest), (b, *others) = env.step(action), other.step(action)
         assert (a, rest) == (b, others)

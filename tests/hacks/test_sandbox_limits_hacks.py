@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from sandboxes import (
     folders_of,
     processes_with,
     traces,
+    wait_until,
     why_not,
 )
 
@@ -45,10 +45,9 @@ SURVIVORS = {
 @pytest.mark.parametrize("kind", SURVIVORS)
 def test_no_process_outlives_the_command(sandbox: Sandbox, kind: str) -> None:
     marker = f"survivor{os.urandom(6).hex()}"
-    began = time.monotonic()
     completed = attempt(sandbox, f"{marker!r}\n{SURVIVORS[kind]}\nos._exit(7)")
-    assert completed.returncode == 7
-    assert time.monotonic() - began < 4  # a held pipe does not keep the run open
+    # A held pipe does not keep the run open.
+    assert (completed.returncode, completed.killed_by) == (7, None)
     assert processes_with(marker) == []
     program = "print(sum(n.isdecimal() for n in os.listdir('/proc')))"
     assert attempt(sandbox, program).stdout == "2\n"
@@ -58,12 +57,12 @@ def test_a_command_deaf_to_signals_ends_at_its_time(sandbox: Sandbox) -> None:
     program = """
         for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
             signal.signal(number, signal.SIG_IGN)
-        time.sleep(60)
+        time.sleep(600)
     """
     completed = attempt(sandbox, program, wall_s=0.7)
     assert completed.killed_by == "wall"
     assert completed.returncode == -9
-    assert completed.wall_s < 3
+    assert completed.wall_s < 60
 
 
 # Using more than is allowed
@@ -166,10 +165,10 @@ def test_memory_is_held(sandbox: Sandbox, kind: str) -> None:
 
 
 def test_processor_time_is_that_of_all_processes(sandbox: Sandbox) -> None:
-    began = time.monotonic()
-    completed = attempt(sandbox, "[os.fork() for _ in range(3)]\nwhile True: pass", cpu_s=1)
+    program = "[os.fork() for _ in range(3)]\nwhile True: pass"
+    completed = attempt(sandbox, program, cpu_s=1, wall_s=60)
     assert completed.killed_by == "cpu"
-    assert time.monotonic() - began < 5
+    assert completed.cpu_s < 3  # and not one second each of four
 
 
 def test_output_without_end_is_kept_in_bounded_memory(sandbox: Sandbox) -> None:
@@ -301,9 +300,8 @@ sandbox = open_sandbox(sys.argv[1])
 sandbox.write("kept", "x" * 1000)
 argv = ["sh", "-c", "(setsid sleep 6{0} & sleep 6{0}) & sleep 6{0}".format(sys.argv[2])]
 threading.Thread(target=sandbox.run, args=(argv,), daemon=True).start()
-time.sleep(0.5)
 print("ready", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -317,14 +315,11 @@ def test_nothing_is_left_when_the_trainer_is_killed(isolation: str) -> None:
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as trainer:
         assert trainer.stdout is not None
         assert trainer.stdout.readline() == "ready\n"
-        assert len(processes_with(f"6{marker}")) >= 3
+        assert wait_until(lambda: len(processes_with(f"6{marker}")) >= 3)
         trainer.kill()
-    deadline = time.monotonic() + 5
-    while left := (
-        (traces() != before and traces()) or folders_of(trainer.pid) or processes_with(f"6{marker}")
-    ):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.02)
+    assert wait_until(lambda: not processes_with(f"6{marker}"))
+    assert wait_until(lambda: not folders_of(trainer.pid))
+    assert wait_until(lambda: traces() == before)
 
 
 # A trainer that is not root

@@ -5,6 +5,7 @@ import select
 import sys
 import tempfile
 import textwrap
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,7 +17,7 @@ from turnwise_envs.sandbox import Completed, Limits, Sandbox, SandboxFault, open
 
 T = TypeVar("T")
 CONTAINED = ("bubblewrap", "namespaces")
-ATTEMPT_LIMITS = Limits(wall_s=6.0, cpu_s=3.0, memory_mb=128, processes=32, file_mb=8, disk_mb=16)
+ATTEMPT_LIMITS = Limits(wall_s=20, cpu_s=6, memory_mb=128, processes=32, file_mb=8, disk_mb=16)
 
 
 @cache
@@ -77,6 +78,14 @@ def _mounts() -> set[str]:
 def folders_of(pid: int) -> set[str]:
     """Returns the folders of a process's sandboxes; other tests have theirs at the same time."""
     return {str(path) for path in Path(tempfile.gettempdir()).glob(f"turnwise-sandbox-{pid}-*")}
+
+
+def wait_until(is_so: Callable[[], bool], patience_s: float = 60.0) -> bool:
+    """Returns whether something becomes so in time; a loaded machine may need it."""
+    until = time.monotonic() + patience_s
+    while not (found := is_so()) and time.monotonic() < until:
+        time.sleep(0.05)
+    return found
 
 
 def break_from_outside(sandbox: Sandbox) -> None:
