@@ -50,6 +50,8 @@ class ModelConfig:
     """"auto", "cpu", "cuda", "cuda:1", ..."""
     dtype: str = "float32"
     """"float32" or "bfloat16"."""
+    num_threads: int | None = 1
+    """Threads of torch on the CPU; another number rounds otherwise. None: torch's choice."""
 
 
 @dataclass(frozen=True, kw_only=True)

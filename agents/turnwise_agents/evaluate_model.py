@@ -12,6 +12,7 @@ from turnwise_agents.rollout import EnvPool, Rollout
 from turnwise_agents.samplers.base import Sampler
 from turnwise_agents.tabular import POLICY_FILE, load_policy
 from turnwise_agents.text_rollout import Job
+from turnwise_agents.threads import use_threads
 from turnwise_agents.types import RolloutSpec, Sampling, Trajectory
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def portions(jobs: Sequence[Job], size: int) -> Iterator[list[Job]]:
 
 def load_model(config: EvaluateConfig) -> tuple[Sampler, ContextFactory]:
     """Returns the sampler of `config.policy` and its contexts."""
+    use_threads(config.model.num_threads)
     folder = Path(config.policy)
     if (folder / POLICY_FILE).exists():
         _, tabular, tabular_contexts = load_policy(folder)

@@ -29,6 +29,7 @@ from turnwise_agents.results import task_set_record, write_json
 from turnwise_agents.rollout import EnvPool, Rollout
 from turnwise_agents.scorer import Scorer
 from turnwise_agents.task_pool import MixturePool, TaskSource
+from turnwise_agents.threads import use_threads
 from turnwise_agents.tracking import make_tracker
 from turnwise_agents.trainer import EvalSet, Trainer, TrainerConfig, specs_for_eval
 from turnwise_agents.types import Group, RolloutSpec, Sampling
@@ -90,6 +91,9 @@ class TrainConfig:
     proposer: str = "clauses"
     """Proposes instructions to algorithms that evolve them: "clauses" or "clauses:FILE" (a library,
     no model), "policy", or "openai:MODEL@BASE_URL"."""
+    num_threads: int | None = 1
+    """Threads of torch on the CPU; another number rounds otherwise and draws other tokens in the
+    end. None: torch's choice."""
     wandb: bool = False
     """Also log to Weights & Biases."""
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
@@ -230,6 +234,7 @@ class Run:
         self.config = config
         self.progress = progress
         kwargs = check_config(config)
+        use_threads(config.num_threads)
         self.algorithm: Algorithm = load_algorithm(config.algorithm)(config.algo)
         if config.model == "tabular":
             kwargs.setdefault("actions", "menu")

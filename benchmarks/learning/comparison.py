@@ -303,11 +303,8 @@ def run_job(experiment: Experiment, job: Job, runs: Path | None = None) -> Row:
 
 
 def _train(experiment: Experiment, job: Job, folder: Path) -> Row:
-    import torch
-
     from turnwise_agents.cli_train import main
 
-    torch.set_num_threads(1)
     words = ["--resume", str(folder)]
     if not (folder / "config.json").exists():
         words = [*shlex.split(job.words), "--run-dir", str(folder)]

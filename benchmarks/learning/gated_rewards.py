@@ -128,14 +128,11 @@ def arms(world: World) -> dict[str, dict[str, Any]]:
 
 def run(world: World, arm: str, seed: int, learning_rate: float, config: Config) -> dict[str, Any]:
     """Trains once; returns the curves."""
-    import torch
-
     from turnwise_agents.algorithms.gra import GRAConfig
     from turnwise_agents.learners.tabular import TabularLearnerConfig
     from turnwise_agents.run import Run, config_class
     from turnwise_agents.trainer import TrainerConfig
 
-    torch.set_num_threads(1)
     if world.module:
         importlib.import_module(world.module)
     algo = GRAConfig(

@@ -34,6 +34,7 @@ from turnwise_agents.presets.tiny import prepare_tiny
 from turnwise_agents.presets.warm_start import WarmStartConfig
 from turnwise_agents.rollout import EnvPool, Rollout
 from turnwise_agents.statistics import wilson_interval
+from turnwise_agents.threads import use_threads
 from turnwise_agents.types import RolloutSpec, Sampling
 from turnwise_envs.household import HouseholdEnv
 
@@ -100,6 +101,7 @@ def demonstrator_success(text: str) -> float:
 def main(folder: Path = FOLDER) -> None:
     """Makes the model where it is not there yet, measures it and writes the page."""
     hide_loading_bars()
+    use_threads(1)
     started = time.process_time()
     if not folder.exists():
         prepare_tiny(

@@ -56,8 +56,6 @@ class Config:
 
 def run(algorithm: str, seed: int, learning_rate: float, config: Config) -> dict[str, Any]:
     """Trains once; returns training success and environment steps of every iteration."""
-    import torch
-
     from turnwise_agents.algorithms import ALGORITHMS as CLASSES
     from turnwise_agents.algorithms.base import Services
     from turnwise_agents.learners.tabular import TabularLearnerConfig
@@ -65,10 +63,11 @@ def run(algorithm: str, seed: int, learning_rate: float, config: Config) -> dict
     from turnwise_agents.scorer import Scorer
     from turnwise_agents.tabular import build_tabular, no_text
     from turnwise_agents.task_pool import MixturePool, TaskSource
+    from turnwise_agents.threads import use_threads
     from turnwise_agents.trainer import Trainer, TrainerConfig
     from turnwise_agents.types import Sampling
 
-    torch.set_num_threads(1)
+    use_threads(1)
     started = time.perf_counter()
     arguments = {"actions": "menu", "max_turns": config.max_turns}
     tasks = turnwise_envs.tasks(ENV_ID, split="train")

@@ -20,6 +20,7 @@ from turnwise_agents.context import ContextConfig
 from turnwise_agents.presets.tiny import CORPUS_EPISODES, prepare_tiny
 from turnwise_agents.presets.tokenizer import MAX_PIECES
 from turnwise_agents.presets.warm_start import WarmStartConfig
+from turnwise_agents.threads import use_threads
 from turnwise_envs import UsageError
 
 FOLDER = Path("runs/warm-start")
@@ -101,6 +102,7 @@ def make(name: str) -> None:
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     hide_loading_bars()
+    use_threads(1)
     prepare_tiny(
         [start.env_id],
         start.env_kwargs,

@@ -1,0 +1,27 @@
+"""How many threads torch computes with on the CPU."""
+
+from __future__ import annotations
+
+from turnwise_envs import UsageError
+
+
+def use_threads(count: int | None) -> None:
+    """Sets the number of threads that torch computes with on the CPU, for the whole process.
+
+    Sums are rounded in another order with another number, so that a run on a machine with more
+    cores would draw other tokens sooner or later. And more than one thread are many times slower as
+    soon as another process wants a core.
+
+    Args:
+        count: number of threads; None leaves torch's choice, or OMP_NUM_THREADS.
+
+    Raises:
+        UsageError: If it is not positive.
+    """
+    if count is None:
+        return
+    if count < 1:
+        raise UsageError(f"num_threads must be positive, or None for torch's choice, got {count}.")
+    import torch
+
+    torch.set_num_threads(count)
