@@ -22,6 +22,7 @@ import gymnasium as gym
 
 from turnwise_agents.context import Context, ContextFactory
 from turnwise_agents.samplers.base import Request, Sampler
+from turnwise_agents.threads import same_threads
 from turnwise_agents.types import Generation, RolloutSpec, Sampling, StopReason, Trajectory, Turn
 from turnwise_envs import EnvironmentFault, restore, snapshot
 
@@ -311,7 +312,9 @@ class AsyncClient:
         self._stepping = 0
         self._generating = False
         self._env_threads = ThreadPoolExecutor(threads, thread_name_prefix="env")
-        self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="sampler")
+        self._model_thread = ThreadPoolExecutor(
+            1, thread_name_prefix="sampler", initializer=same_threads()
+        )
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def generate(self, request: Request) -> Generation:

@@ -1,12 +1,17 @@
 """The number of threads decides how sums are rounded, so a run sets it and records it."""
 
+import asyncio
+import ctypes
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
 
 from turnwise_agents.evaluate import EvaluateConfig, ModelConfig
 from turnwise_agents.evaluate_model import load_model
+from turnwise_agents.rollout import AsyncClient
 from turnwise_agents.run import Run, config_class, load_config, save_config
 from turnwise_envs import UsageError
 
@@ -51,3 +56,30 @@ def test_no_thread_is_an_error_before_anything_is_built(tmp_path):
     with pytest.raises(UsageError, match=r"num_threads must be positive, .* got 0"):
         Run(tabular(tmp_path / "run", num_threads=0))
     assert not (tmp_path / "run").exists()
+
+
+def openmp_threads():
+    """Returns how many threads OpenMP would use in the calling thread."""
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    found = {line.split()[-1] for line in lines if "libgomp" in line and "torch" in line}
+    if not found:
+        pytest.skip("this torch brings no libgomp")
+    return ctypes.CDLL(found.pop()).omp_get_max_threads()
+
+
+def test_the_sampler_s_own_thread_takes_the_number_over():
+    class Counting:
+        def generate(self, requests):
+            return [openmp_threads() for _ in requests]
+
+    async def generate():
+        client = AsyncClient(Counting(), max_batch=1, threads=1)
+        try:
+            return await client.generate(None)
+        finally:
+            client.close()
+
+    torch.set_num_threads(7)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(openmp_threads).result() != 7
+    assert asyncio.run(generate()) == 7
