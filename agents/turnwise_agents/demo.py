@@ -1,4 +1,4 @@
-"""The demo: a warm start, then GiGPO, in a household text world, in ten minutes on a laptop.
+"""The demo: a warm start, then GiGPO, in a household text world, in ten minutes on one core.
 
 It is `turnwise train` with fixed settings (`demo_config`), an evaluation on held-out tasks before
 and after, and a page to look at. The tiny model learns faster by plain supervision on more expert
