@@ -52,6 +52,13 @@ tuned: GRPO and `oprl` have the settings that were chosen in that experiment, `o
 advantage with weight 0, and `oprl-shuffled` deals the step rewards out anew among the steps of
 their group (`shuffled_oprl.py`), so that only their size is left.
 """
+STEP_PARTS_NOTES = """
+Defined after `model_household_step_advantage`, where shuffled step rewards did better than OPRL's
+own: what in them does harm? Nothing is tuned, all have its settings. `oprl-when` deals step rewards
+out anew among steps of the same turn of their group: it is left how late something was done.
+`oprl-what` takes the mean of these steps away: it is left what was done. `oprl-initial` compares
+the reward model with the initial policy instead of the one that sampled (`--algo.base initial`).
+"""
 
 
 def common(name: str, groups: int) -> str:
@@ -146,6 +153,23 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         seeds=(200, 201, 202, 203, 204),
         extras=("rollout/episodic_length", "reward_model/accuracy"),
         notes=SHARED + STEP_ADVANTAGE_NOTES,
+    ),
+    Experiment(
+        name="model_household_step_parts",
+        title="OPRL's step advantage, in parts",
+        words=common("household", groups=8),
+        arms={
+            "grpo": arm("grpo", SLOW),
+            "oprl": arm("oprl", f"{SLOW} {MILD}"),
+            "oprl-when": arm("shuffled_oprl:TurnShuffledOPRL", f"{SLOW} {MILD}"),
+            "oprl-what": arm("shuffled_oprl:TurnCentredOPRL", f"{SLOW} {MILD}"),
+            "oprl-initial": arm("oprl", f"{SLOW} {MILD} --algo.base initial"),
+        },
+        budget=20_000,
+        tuning_seeds=(),
+        seeds=(210, 211, 212, 213, 214),
+        extras=("rollout/episodic_length", "reward_model/accuracy"),
+        notes=SHARED + STEP_PARTS_NOTES,
     ),
     Experiment(
         name="model_search",
