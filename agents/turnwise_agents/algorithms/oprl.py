@@ -23,8 +23,9 @@ Deviations from the paper and from its published code:
   no gradient reaches it and r pulls to the initial model.
 - The step statistics hold every step; the published code's baseline holds one arbitrary step of
   each trajectory. Its default divides by the largest |r|: `step_normalization="max"`.
-- Against pi_old, r falls for all that the policy has learnt and phi has not yet: A^S pulls back to
-  phi where the policy moves faster. `base="initial"` compares phi with what it was.
+- Against pi_old, r falls for all that the policy has learnt and phi has not yet: but for its
+  normalisation, A^S is the policy gradient of -KL(pi_old || phi) and pulls the policy to phi.
+  `base="initial"` compares phi with what it was.
 - The trajectory's log-ratio is the sum over its steps, as in the paper; the code takes the mean:
   `trajectory_score="mean"`. All pairs better x worse of a group count once each, of any rank.
 - The paper takes step rewards from the model before its update (Algorithm 1) and after it
@@ -48,8 +49,9 @@ Explanation of the logged metrics, besides those of `policy_gradient`:
 - `reward_model/pairs`, `groups_without_pairs`: number of pairs; share of groups without spread.
 - `reward_model/step_reward_std`: of all step rewards. `reward_model/grad_norm`: of its update. An
   accuracy near 1 beside a growing deviation says that the model tells long episodes from short ones
-  by making all that is said in late turns unlikely, and A^S, which is divided by that deviation,
-  pulls the policy after it: lower `reward_learning_rate_factor` or `step_advantage_weight`.
+  by making all that is said in late turns unlikely: lower `reward_learning_rate_factor`. Where
+  success falls back, lower `step_advantage_weight`; `model_household_step_parts.md` among the
+  benchmarks shows which part of the step rewards it was in a tiny model.
 - `judge/score`, `judge/void_share`: mean score; share of episodes without a sound one, which are
   void; `time/judge_s`: seconds. With outcome="judge".
 - `time/scoring_share`: what the reward model's forwards and its update cost.
