@@ -73,10 +73,11 @@ def heading(experiment: Experiment, rows: Sequence[Row], oracle: Row) -> list[st
     commits = sorted({str(row["commit"])[:10] for row in rows})
     minutes = sum(row.get("seconds", 0.0) for row in rows) / 60
     command = f"python benchmarks/learning/compare.py {experiment.name} --stage"
+    stages = "tune`, then `confirm" if experiment.tuning_seeds else "confirm"
     return [
         f"# {experiment.title}",
         "",
-        f"`{command} tune`, then `confirm`, then `report`; judged as `PROTOCOL.md` says. "
+        f"`{command} {stages}`, then `report`; judged as `PROTOCOL.md` says. "
         f"Rows: `rows/{experiment.name}.jsonl`. {minutes:.0f} minutes of training "
         f"(one thread each, on a busy machine) at commits {', '.join(commits)}.",
         "",
