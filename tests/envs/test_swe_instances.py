@@ -145,6 +145,7 @@ def test_levels(checkout: Checkout) -> None:
 
 
 @contained
+@pytest.mark.slow
 def test_hanging_tests_and_endless_output(home: Path, row: dict[str, Any]) -> None:
     slow = Checkout(parse_row({**row, "timeout_s": 4}, "row"), home / "shelves" / "shelf")
     hang = repaired().replace("return sum", "while True: pass\n        return sum")
@@ -155,6 +156,7 @@ def test_hanging_tests_and_endless_output(home: Path, row: dict[str, Any]) -> No
 
 
 @contained
+@pytest.mark.slow
 def test_what_cannot_be_graded_is_a_fault(home: Path, row: dict[str, Any]) -> None:
     repository = home / "shelves" / "shelf"
     absent = {**row, "PASS_TO_PASS": ["tests/test_store.py::test_nowhere"]}

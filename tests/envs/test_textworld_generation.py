@@ -102,6 +102,7 @@ def test_a_damaged_game_is_built_anew(tmp_path, monkeypatch):
     assert [entry.name for entry in games_folder().iterdir()] == [path.parent.name]
 
 
+@pytest.mark.slow
 def test_two_builders_at_once_make_one_game(tmp_path, monkeypatch):
     monkeypatch.setenv("TURNWISE_CACHE", str(tmp_path))
     recipe = GeneratedGames("train", "custom", CUSTOM["game_options"]).recipe(0)

@@ -167,6 +167,7 @@ def test_no_other_file_harms_the_repair(name: str) -> None:
 
 
 @local
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "source",
     [
