@@ -8,7 +8,7 @@ from turnwise_envs import UsageError
 
 
 def use_threads(count: int | None) -> None:
-    """Sets the number of threads that torch computes with on the CPU when this thread asks.
+    """Sets the number of threads that torch computes with on the CPU, for the calling thread.
 
     A thread of one's own begins with `same_threads`.
 

@@ -11,7 +11,6 @@ in every world, not how good an algorithm is.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -69,7 +68,6 @@ def run(env_id: str, seed: int) -> dict[str, Any]:
             shell=True,
             check=True,
             capture_output=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
         lines = (folder / "metrics.jsonl").read_text().splitlines()
     rows = [row for row in map(json.loads, lines) if "rollout/success_rate" in row]
